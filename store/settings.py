@@ -98,9 +98,8 @@ def load_settings(**overrides: object) -> Settings:
     try:
         return Settings(**overrides)  # type: ignore[arg-type]
     except ValidationError as error:
-        problems = [
-            f"REGULARS_{'_'.join(str(part) for part in item['loc']).upper()}: {item['msg'].removeprefix('Value error, ')}"
-            f" (got {item['input']!r})"
-            for item in error.errors()
-        ]
+        problems = []
+        for item in error.errors():
+            variable = "REGULARS_" + "_".join(str(part) for part in item["loc"]).upper()
+            problems.append(f"{variable}: {item['msg'].removeprefix('Value error, ')} (got {item['input']!r})")
         raise SettingsError("; ".join(problems)) from error

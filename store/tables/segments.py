@@ -37,9 +37,7 @@ class SegmentMembership(Base):
     """A stay of one customer in one segment, from the as_of of the run that saw it begin to that which saw it end."""
 
     __tablename__ = "segment_membership"
-    __table_args__ = (
-        Index(None, "customer_key", "segment", "entered_run_id", unique=True),
-    )
+    __table_args__ = (Index(None, "customer_key", "segment", "entered_run_id", unique=True),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     customer_key: Mapped[int] = mapped_column(ForeignKey("customer.id"))

@@ -1,0 +1,83 @@
+"""Days of the business: instants cut at midnight of its time zone."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["MICROSECONDS_PER_DAY", "LocalCalendar"]
+
+MICROSECONDS_PER_DAY = 86_400_000_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST_DAY, _LAST_DAY = -25_567, 47_482  # 1900-01-01 to 2100-01-01
+
+
+class LocalCalendar:
+    """Turns instants into local days and back.
+
+    Parameters
+    ----------
+    timezone : str
+        IANA name, such as `Europe/Berlin`.
+
+    Examples
+    --------
+    >>> calendar = LocalCalendar("America/New_York")
+    >>> calendar.day_of(datetime(1997, 1, 2, 3, tzinfo=UTC))  # still the evening of the first
+    datetime.date(1997, 1, 1)
+    """
+
+    def __init__(self, timezone: str) -> None:
+        self.timezone = timezone
+        self._changes, self._offsets = _utc_offsets(timezone)
+
+    def days(self, occurred_at: NDArray[np.int64]) -> NDArray[np.int32]:
+        """Local days since 1970-01-01 of instants in microseconds since 1970-01-01 UTC."""
+        if len(self._offsets) == 1:
+            local = occurred_at + self._offsets[0]
+        else:
+            local = occurred_at + self._offsets[np.searchsorted(self._changes, occurred_at, side="right")]
+        days: NDArray[np.int32] = (local // MICROSECONDS_PER_DAY).astype(np.int32)
+        return days
+
+    def day(self, occurred_at: int) -> int:
+        """Local day since 1970-01-01 of one instant in microseconds since 1970-01-01 UTC."""
+        return int(self.days(np.array([occurred_at], dtype=np.int64))[0])
+
+    def day_of(self, instant: datetime) -> date:
+        """Local date of one aware instant."""
+        return instant.astimezone(ZoneInfo(self.timezone)).date()
+
+    def midnight(self, day: int) -> int:
+        """The instant, in microseconds since 1970-01-01 UTC, at which a local day begins."""
+        local = datetime(1970, 1, 1, tzinfo=ZoneInfo(self.timezone)) + timedelta(days=day)
+        return (local.astimezone(UTC) - _EPOCH) // timedelta(microseconds=1)
+
+
+@lru_cache(maxsize=8)
+def _utc_offsets(timezone: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Instants at which the zone's offset changes, and the offsets between them, all in microseconds."""
+    if timezone == "UTC":
+        return np.empty(0, dtype=np.int64), np.zeros(1, dtype=np.int64)
+    zone = ZoneInfo(timezone)
+
+    def offset(microseconds: int) -> int:
+        instant = _EPOCH + timedelta(microseconds=microseconds)
+        return (instant.astimezone(zone).utcoffset() or timedelta()) // timedelta(microseconds=1)
+
+    changes: list[int] = []
+    offsets = [offset(_FIRST_DAY * MICROSECONDS_PER_DAY)]
+    for day in range(_FIRST_DAY, _LAST_DAY):
+        before, after = day * MICROSECONDS_PER_DAY, (day + 1) * MICROSECONDS_PER_DAY
+        if offset(after) == offsets[-1]:
+            continue
+        while after - before > 1:
+            middle = (before + after) // 2
+            before, after = (middle, after) if offset(middle) == offsets[-1] else (before, middle)
+        changes.append(after)
+        offsets.append(offset(after))
+    return np.array(changes, dtype=np.int64), np.array(offsets, dtype=np.int64)

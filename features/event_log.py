@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,8 @@ ORDER = 0  # a completed order, at its earliest line; value is what it was worth
 ADJUSTMENT = 1  # a later change of an order: a late line, or a refund; value is the difference
 UNMATCHED_REFUND = 2  # a refund that found no line; lowers value only
 OTHER = 3  # anything else a customer did
+
+_ENTRY_COLUMNS = ("occurred_at", "day", "kind", "order", "is_purchase", "value", "event_type")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,6 +77,16 @@ class EventLog:
         """Local day of the last order in the log, or None without orders."""
         days = self.day[self.kind == ORDER]
         return int(days.max()) if days.size else None
+
+    def before(self, as_of: int) -> EventLog:
+        """Return the log as it was known at an instant: entries before it, of all customers."""
+        known = self.occurred_at < as_of
+        kept: NDArray[np.int64] = np.concatenate(([0], np.cumsum(known, dtype=np.int64)))
+        return replace(
+            self,
+            offsets=kept[self.offsets],
+            **{name: getattr(self, name)[known] for name in _ENTRY_COLUMNS},
+        )
 
     @classmethod
     def concatenate(cls, logs: Sequence[EventLog], calendar: LocalCalendar) -> EventLog:

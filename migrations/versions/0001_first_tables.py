@@ -197,6 +197,7 @@ def upgrade() -> None:
         sa.Column("policy_version", sa.Integer(), nullable=True),
         sa.Column("n_customers", sa.Integer(), nullable=True),
         sa.Column("aggregates", sa.JSON(), nullable=True),
+        sa.Column("memberships_recorded", sa.Boolean(), nullable=False),
         sa.Column("error", sa.String(), nullable=True),
         sa.CheckConstraint(
             "status IN ('queued', 'running', 'completed', 'failed')", name=op.f("ck_scoring_run_status")

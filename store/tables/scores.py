@@ -32,6 +32,9 @@ class ScoringRun(Base):
     aggregates: Mapped[dict[str, Any] | None] = mapped_column(
         doc="Per segment and in all: customers, clv, value at risk, expected purchases; value covered by list length."
     )
+    memberships_recorded: Mapped[bool] = mapped_column(
+        default=False, doc="Whether who entered and left a segment by this run stands in `segment_membership`."
+    )
     error: Mapped[str | None]
 
 

@@ -1,0 +1,243 @@
+"""Segments: ordered rules and thresholds as data, and the numbers at which they cut one set of customers."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.exceptions import InputError
+
+__all__ = ["SEGMENTS", "Cutoffs", "SegmentPolicy", "assign_segments", "find_cutoffs"]
+
+FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
+
+# The primary segment of a customer is the first of these that applies.
+SEGMENTS = ("at_risk", "high_value", "upsell_ready", "new", "steady", "dormant", "prospect")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentPolicy:
+    """What makes a customer at risk, of high value, ready to buy more.
+
+    Attributes
+    ----------
+    min_churn_probability : float
+        At risk from this probability on, in (0, 1).
+    save_rate : float
+        Share of contacted customers who stay because of it, in (0, 1]. An assumption until it is measured.
+    contact_cost : float
+        Of contacting one customer, in the currency of the business, from 0.
+    max_share : float
+        Share of the eligible customers who may be at risk at most, in (0, 1].
+    high_value_share : float
+        High value is the smallest group that holds this share of the eligible customers' clv, in (0, 1).
+    min_upsell_propensity : float or None
+        Upsell ready from this propensity on, in (0, 1); None for `upsell_multiple` times the target's base rate.
+    upsell_multiple : float
+        Above 0.
+    leave_margin : float
+        A member leaves only when the value falls below the threshold by this share of it, in [0, 1).
+    """
+
+    min_churn_probability: float = 0.3
+    save_rate: float = 0.1
+    contact_cost: float = 1.0
+    max_share: float = 0.2
+    high_value_share: float = 0.5
+    min_upsell_propensity: float | None = None
+    upsell_multiple: float = 2.0
+    leave_margin: float = 0.1
+
+    def __post_init__(self) -> None:
+        rules = (
+            ("min_churn_probability", 0 < self.min_churn_probability < 1, "above 0 and below 1"),
+            ("save_rate", 0 < self.save_rate <= 1, "above 0 and at most 1"),
+            ("contact_cost", 0 <= self.contact_cost < np.inf, "0 or more"),
+            ("max_share", 0 < self.max_share <= 1, "above 0 and at most 1"),
+            ("high_value_share", 0 < self.high_value_share < 1, "above 0 and below 1"),
+            (
+                "min_upsell_propensity",
+                self.min_upsell_propensity is None or 0 < self.min_upsell_propensity < 1,
+                "above 0 and below 1",
+            ),
+            ("upsell_multiple", 0 < self.upsell_multiple < np.inf, "above 0"),
+            ("leave_margin", 0 <= self.leave_margin < 1, "0 or more and below 1"),
+        )
+        if wrong := [f"{name}: expected {rule}, got {getattr(self, name)}" for name, holds, rule in rules if not holds]:
+            raise InputError("segment policy: " + "; ".join(wrong))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the policy as JSON-safe values."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Read what `to_dict` gave, or part of it (the rest keeps its default); unknown names are refused."""
+        known = {field.name for field in fields(cls)}
+        if unknown := sorted(set(values) - known):
+            raise InputError(
+                f"segment policy: unknown {', '.join(unknown)}; expected some of {', '.join(sorted(known))}"
+            )
+        if wrong := sorted(
+            k for k, v in values.items() if isinstance(v, bool) or not isinstance(v, int | float | None)
+        ):
+            raise InputError(f"segment policy: expected a number for {', '.join(wrong)}")
+        return cls(**values)
+
+    def to_toml(self) -> str:
+        """Return the policy as TOML, for export."""
+        return "".join(f"{name} = {value!r}\n" for name, value in asdict(self).items() if value is not None)
+
+    @classmethod
+    def from_toml(cls, text: str) -> Self:
+        """Read what `to_toml` gave, or part of it."""
+        try:
+            return cls.from_dict(tomllib.loads(text))
+        except tomllib.TOMLDecodeError as error:
+            raise InputError(f"segment policy: not TOML: {error}") from error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cutoffs:
+    """Where a policy cuts one set of customers, so that one customer can be judged alone.
+
+    Attributes
+    ----------
+    at_risk_value : float
+        Value at risk of the last customer who fits within `max_share`; 0 where all fit.
+    high_value_clv : float
+        clv of the last customer of the high value group.
+    upsell_propensity : float or None
+        None without an upsell target.
+    """
+
+    at_risk_value: float
+    high_value_clv: float
+    upsell_propensity: float | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the cut-offs as JSON-safe values."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Read what `to_dict` gave."""
+        return cls(**values)
+
+
+def find_cutoffs(
+    policy: SegmentPolicy,
+    *,
+    eligible: BoolArray,
+    churn_probability: FloatArray,
+    clv: FloatArray,
+    upsell_base_rate: float | None = None,
+) -> Cutoffs:
+    """Find where a policy cuts a set of customers.
+
+    Parameters
+    ----------
+    policy : SegmentPolicy
+    eligible : bool, shape (n,)
+    churn_probability, clv : float64, shape (n,)
+        Read for eligible customers only.
+    upsell_base_rate : float, optional
+        Of the upsell target at training.
+
+    Returns
+    -------
+    Cutoffs
+    """
+    probability, value = churn_probability[eligible], clv[eligible]
+    at_risk = np.sort((probability * value)[_is_at_risk(policy, probability, value, keep=1.0)])[::-1]
+    places = max(1, int(policy.max_share * len(value)))
+    at_risk_value = 0.0
+    if len(at_risk) > places:
+        # Of customers with the very same value either all fit or none does.
+        fitting = at_risk[:places][at_risk[:places] > at_risk[places]]
+        at_risk_value = float(fitting[-1]) if len(fitting) else float(np.nextafter(at_risk[0], np.inf))
+
+    descending = np.sort(value)[::-1]
+    held = np.cumsum(descending)
+    high_value_clv = 0.0
+    if len(held) and held[-1] > 0:
+        high_value_clv = float(descending[np.searchsorted(held, policy.high_value_share * held[-1])])
+
+    upsell = policy.min_upsell_propensity
+    if upsell_base_rate is None:
+        upsell = None
+    elif upsell is None:
+        upsell = min(policy.upsell_multiple * upsell_base_rate, 0.99)
+    return Cutoffs(at_risk_value=at_risk_value, high_value_clv=high_value_clv, upsell_propensity=upsell)
+
+
+def assign_segments(
+    policy: SegmentPolicy,
+    cutoffs: Cutoffs,
+    *,
+    eligible: BoolArray,
+    churn_probability: FloatArray,
+    clv: FloatArray,
+    upsell_propensity: FloatArray | None,
+    T: FloatArray,
+    horizon_days: int,
+    memberships: Mapping[str, BoolArray],
+) -> tuple[NDArray[np.int8], BoolArray]:
+    """Put customers into segments.
+
+    Parameters
+    ----------
+    policy, cutoffs
+    eligible : bool, shape (n,)
+    churn_probability, clv, upsell_propensity : float64, shape (n,)
+        Read for eligible customers only.
+    T : float64, shape (n,)
+        Days since the first purchase day; NaN for those who never purchased.
+    horizon_days : int
+        A customer is new for this long after the first purchase.
+    memberships : mapping of segment to bool, shape (n,)
+        Who is in it now; a segment left out has no members.
+
+    Returns
+    -------
+    primary : int8, shape (n,)
+        Index into `SEGMENTS` of the first segment that applies.
+    member : bool, shape (n, len(SEGMENTS))
+        All segments of each customer.
+    """
+    nobody = np.zeros(len(eligible), dtype=np.bool_)
+    keep = {
+        name: np.where(memberships.get(name, nobody), 1.0 - policy.leave_margin, 1.0)
+        for name in ("at_risk", "high_value", "upsell_ready")
+    }
+    with np.errstate(invalid="ignore"):
+        value_at_risk = churn_probability * clv
+        at_risk = (
+            eligible
+            & _is_at_risk(policy, churn_probability, clv, keep["at_risk"])
+            & (value_at_risk >= cutoffs.at_risk_value * keep["at_risk"])
+        )
+        high_value = eligible & (clv > 0) & (clv >= cutoffs.high_value_clv * keep["high_value"])
+        upsell_ready = nobody
+        if upsell_propensity is not None and cutoffs.upsell_propensity is not None:
+            upsell_ready = eligible & (upsell_propensity >= cutoffs.upsell_propensity * keep["upsell_ready"])
+        new = eligible & (horizon_days > T)
+    prospect = np.isnan(T)
+    dormant = ~eligible & ~prospect
+    steady = eligible & ~(at_risk | high_value | upsell_ready | new)
+    member = np.column_stack((at_risk, high_value, upsell_ready, new, steady, dormant, prospect))
+    return member.argmax(axis=1).astype(np.int8), member
+
+
+def _is_at_risk(
+    policy: SegmentPolicy, churn_probability: FloatArray, clv: FloatArray, keep: FloatArray | float
+) -> BoolArray:
+    """Whether contacting a customer is likely enough to be needed and worth its cost."""
+    worth: BoolArray = policy.save_rate * churn_probability * clv > policy.contact_cost * keep
+    return (churn_probability >= policy.min_churn_probability * keep) & worth

@@ -1,0 +1,49 @@
+"""Segment policies as versioned rows, and the cut-offs found for a model under a policy."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from store.exceptions import StoreError
+from store.tables import SegmentCutoffs, SegmentPolicyVersion
+
+__all__ = ["add_policy", "current_policy", "read_cutoffs", "write_cutoffs"]
+
+
+def add_policy(session: Session, policy: dict[str, Any], *, now: datetime) -> int:
+    """Put a policy in force from now on, unless it already is; return its version."""
+    newest = _newest(session)
+    if newest is not None and newest.policy == policy:
+        return newest.version
+    row = SegmentPolicyVersion(policy=policy, created_at=now)
+    session.add(row)
+    session.flush()
+    return row.version
+
+
+def current_policy(session: Session) -> tuple[int, dict[str, Any]]:
+    """Return version and content of the policy in force."""
+    newest = _newest(session)
+    if newest is None:
+        raise StoreError("No segment policy is stored yet. Run: regulars train")
+    return newest.version, newest.policy
+
+
+def read_cutoffs(session: Session, *, model_version: int, policy_version: int) -> dict[str, Any] | None:
+    """Return the cut-offs found for a model under a policy, None if none were found yet."""
+    row = session.get(SegmentCutoffs, (model_version, policy_version))
+    return None if row is None else row.cutoffs
+
+
+def write_cutoffs(session: Session, cutoffs: dict[str, Any], *, model_version: int, policy_version: int) -> None:
+    """Keep the cut-offs of a model under a policy; those already there stay."""
+    if session.get(SegmentCutoffs, (model_version, policy_version)) is None:
+        session.add(SegmentCutoffs(model_version=model_version, policy_version=policy_version, cutoffs=cutoffs))
+
+
+def _newest(session: Session) -> SegmentPolicyVersion | None:
+    return session.scalars(select(SegmentPolicyVersion).order_by(SegmentPolicyVersion.version.desc()).limit(1)).first()

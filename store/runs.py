@@ -1,0 +1,76 @@
+"""The queue of training and scoring runs: rows that a worker claims, keeps alive, and ends with their story."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from store.tables import ScoringRun, TrainingRun
+
+__all__ = ["GONE_AFTER", "claim", "fail_run", "heartbeat", "queue_scoring", "queue_training", "requeue_gone"]
+
+# A run whose process has given no sign of life for this long has lost it.
+GONE_AFTER = timedelta(seconds=60)
+
+Run = TrainingRun | ScoringRun
+R = TypeVar("R", TrainingRun, ScoringRun)
+
+
+def queue_training(session: Session, settings: dict[str, Any], *, now: datetime) -> TrainingRun:
+    """Queue a training with these settings."""
+    run = TrainingRun(status="queued", requested_at=now, settings=settings)
+    session.add(run)
+    session.flush()
+    return run
+
+
+def queue_scoring(session: Session, *, now: datetime, as_of: datetime | None = None) -> ScoringRun:
+    """Queue a scoring of all customers with the champion; `as_of` None stands for the setting, or now.
+
+    A run that is still queued for the same is returned instead of a second one.
+    """
+    waiting = session.scalars(
+        select(ScoringRun).where(ScoringRun.status == "queued", ScoringRun.as_of == as_of)
+    ).first()
+    if waiting is not None:
+        return waiting
+    run = ScoringRun(status="queued", requested_at=now, as_of=as_of)
+    session.add(run)
+    session.flush()
+    return run
+
+
+def claim(session: Session, kind: type[R], *, now: datetime, run_id: int | None = None) -> R | None:
+    """Take the oldest queued run of a kind (or the one named) for this process; None if there is none."""
+    query = select(kind.id).where(kind.status == "queued").order_by(kind.id).limit(1)
+    if run_id is not None:
+        query = query.where(kind.id == run_id)
+    found = session.scalar(query)
+    if found is None:
+        return None
+    claimed = session.execute(
+        update(kind)
+        .where(kind.id == found, kind.status == "queued")
+        .values(status="running", started_at=now, heartbeat_at=now)
+        .returning(kind.id)
+    ).first()
+    return None if claimed is None else session.get_one(kind, found, populate_existing=True)
+
+
+def heartbeat(session: Session, kind: type[Run], run_id: int, *, now: datetime) -> None:
+    """Give a sign of life of a run."""
+    session.execute(update(kind).where(kind.id == run_id).values(heartbeat_at=now))
+
+
+def fail_run(session: Session, kind: type[Run], run_id: int, error: str, *, now: datetime) -> None:
+    """End a run with what went wrong."""
+    session.execute(update(kind).where(kind.id == run_id).values(status="failed", error=error, finished_at=now))
+
+
+def requeue_gone(session: Session, kind: type[Run], *, now: datetime) -> int:
+    """Queue the runs again whose process is gone; return how many."""
+    gone = update(kind).where(kind.status == "running", kind.heartbeat_at < now - GONE_AFTER)
+    return len(session.execute(gone.values(status="queued", started_at=None).returning(kind.id)).all())

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Sequence
-from dataclasses import fields
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -15,7 +12,7 @@ from numpy.typing import NDArray
 
 from store.events import ORDER_COMPLETED, REFUND_EVENTS
 from store.ingest.canonical import CanonicalRows
-from store.ingest.cells import InstantReader, as_id, as_json, as_label, as_number, as_text
+from store.ingest.cells import InstantReader, as_id, as_json, as_label, as_text
 from store.ingest.chunks import Chunk
 from store.ingest.clock import Clock
 from store.ingest.identity import message_ordinals
@@ -27,5 +24,192 @@ from store.settings import Settings
 
 __all__ = ["EventParser"]
 
-ORDER_REFUNDED = "Order Refunded"
-_LONGEST_CATEGORY = 2_000
+_ORDER_REFUNDED = "Order Refunded"
+_LONGEST_CATEGORY = 2_000  # bytes of JSON: what an index of PostgreSQL takes
+
+
+class EventParser:
+    """Turns the chunks of one file, in their order, into canonical rows.
+
+    Parameters
+    ----------
+    mapping : EventMapping
+    settings : Settings
+        For currency, rates and time zone.
+    received_at : datetime
+        Aware.
+    """
+
+    def __init__(self, mapping: EventMapping, settings: Settings, received_at: datetime) -> None:
+        self._mapping = mapping
+        self._settings = settings
+        self._clock = Clock(received_at)
+        self._read_instant = InstantReader(ZoneInfo(settings.timezone), mapping.date_format)
+        self._messages = OrdinalCounter()
+
+    def parse(self, chunk: Chunk) -> tuple[CanonicalRows, list[Rejection]]:
+        """Return the rows that can be stored, in their order, and the others with the first thing wrong."""
+        if not len(chunk.lines):
+            return _no_rows(), list(chunk.broken)
+        mapping = self._mapping
+        rows = Screening(chunk)
+        customer_id = rows.objects(mapping.customer_id, required(as_id, "customer_id"))
+        reported_at = rows.integers(mapping.occurred_at, required(self._instant, "occurred_at"))
+        event = self._events(rows)
+        order_id = rows.objects(mapping.order_id, as_id)
+        product = rows.objects(mapping.product, as_id)
+        quantity, value = self._amounts(rows)
+        discount = rows.numbers(mapping.discount)
+        rate = self._rates(rows, value, discount)
+        category = _json_objects(rows, mapping.categories, _category)
+        self._check_categories(rows, category)
+        channel = rows.objects(mapping.channel, as_label)
+        properties = _json_objects(rows, tuple(sorted(mapping.properties)), as_json)
+        message_id = rows.objects(mapping.message_id, as_id)
+
+        named_order = self._find_refunds(event, order_id, quantity, value)
+        takes_back = np.isin(event, REFUND_EVENTS)
+        canonical = CanonicalRows(
+            line=chunk.lines,
+            event=event,
+            customer_id=customer_id,
+            occurred_at=self._clock.occurred_at(reported_at),
+            reported_at=reported_at,
+            order_id=order_id,
+            named_order=named_order,
+            product=product,
+            category=category,
+            channel=channel,
+            properties=properties,
+            quantity=np.where(takes_back, np.abs(quantity), quantity),
+            value=np.where(takes_back, np.abs(value), value),
+            discount=discount,
+            rate=rate,
+            message_id=message_id,
+            message_ordinal=message_ordinals(mapping.source, message_id, self._messages),
+        )
+        return canonical.take(rows.fit), chunk.broken + rows.rejections
+
+    def _instant(self, value: object) -> int | None:
+        reported_at = self._read_instant(value)
+        return None if reported_at is None else self._clock.admit(reported_at)
+
+    def _events(self, rows: Screening) -> NDArray[np.object_]:
+        if self._mapping.event_column is None:
+            return np.full(len(rows), self._mapping.event.strip(), dtype=np.object_)
+        return rows.objects(self._mapping.event_column, required(as_label, "event"))
+
+    def _amounts(self, rows: Screening) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return quantity, and value or else quantity x unit price."""
+        mapping = self._mapping
+        quantity = rows.numbers(mapping.quantity)
+        value = rows.numbers(mapping.value)
+        if mapping.unit_price is not None:
+            unit_price = rows.numbers(mapping.unit_price)
+            with np.errstate(over="ignore"):
+                product = quantity * unit_price
+            rows.reject(np.isinf(product), mapping.unit_price, "number", "times the quantity is too large for a number")
+            value = np.where(np.isnan(value), product, value)
+        return quantity, value
+
+    def _rates(
+        self, rows: Screening, value: NDArray[np.float64], discount: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        column = self._mapping.currency
+        if column is None:
+            return np.ones(len(rows))
+        found = rows.objects(column, self._rate)
+        found[found == None] = 1.0  # noqa: E711 - element by element
+        rate = found.astype(np.float64)
+        with np.errstate(over="ignore"):
+            too_large = np.isinf(value * rate) | np.isinf(discount * rate)
+        rows.reject(too_large, column, "number", "makes the value too large for a number")
+        return rate
+
+    def _rate(self, value: object) -> float | None:
+        currency = as_text(value)
+        if currency is None or currency.upper() == self._settings.currency:
+            return 1.0
+        rate = self._settings.currency_rates.get(currency.upper())
+        if rate is None:
+            raise CellError(
+                "currency",
+                f"is not the currency of the business ({self._settings.currency}), and no rate is set for it; "
+                "set one in REGULARS_CURRENCY_RATES",
+            )
+        return rate
+
+    def _check_categories(self, rows: Screening, category: NDArray[np.object_]) -> None:
+        too_long = {text for text in set(category) - {None} if len(text.encode()) > _LONGEST_CATEGORY}
+        if too_long:
+            marked = np.array([text in too_long for text in category], dtype=np.bool_)
+            reason = f"is too long together with the other levels; expected at most {_LONGEST_CATEGORY} bytes"
+            rows.reject(marked, self._mapping.categories[0], "text", reason)
+
+    def _find_refunds(
+        self,
+        event: NDArray[np.object_],
+        order_id: NDArray[np.object_],
+        quantity: NDArray[np.float64],
+        value: NDArray[np.float64],
+    ) -> NDArray[np.object_]:
+        """Make refunds of what is told as one by prefix or sign (in `event`), and return the order that each row names.
+
+        The id of a cancelled order without its prefix may be that of the order; where it is not, the refund finds its
+        lines by product.
+        """
+        named = order_id.copy()
+        amount = np.where(np.isnan(quantity), value, quantity)
+        event[(event == ORDER_COMPLETED) & (amount < 0)] = _ORDER_REFUNDED
+        prefix = self._mapping.cancelled_order_prefix
+        if prefix is not None:
+            for row in np.flatnonzero(order_id != None).tolist():  # noqa: E711 - element by element
+                if order_id[row].startswith(prefix):
+                    event[row] = _ORDER_REFUNDED
+                    named[row] = order_id[row][len(prefix) :].strip() or None
+        return named
+
+
+def _category(value: object) -> str | None:
+    text = as_label(value)
+    return None if text is None else json.dumps(text, ensure_ascii=False)
+
+
+def _json_objects(
+    rows: Screening, columns: Sequence[str], convert: Callable[[object], str | None]
+) -> NDArray[np.object_]:
+    """Return one JSON object a row, of column name to value; None where all are missing."""
+    objects = np.full(len(rows), None, dtype=np.object_)
+    if not columns:
+        return objects
+    names = [json.dumps(column, ensure_ascii=False) for column in columns]
+    made: dict[tuple[str | None, ...], str | None] = {}
+    for row, values in enumerate(zip(*(rows.objects(column, convert).tolist() for column in columns), strict=True)):
+        if values not in made:
+            members = [f"{name}: {value}" for name, value in zip(names, values, strict=True) if value is not None]
+            made[values] = "{" + ", ".join(members) + "}" if members else None
+        objects[row] = made[values]
+    return objects
+
+
+def _no_rows() -> CanonicalRows:
+    texts, numbers, integers = np.empty(0, dtype=np.object_), np.empty(0), np.empty(0, dtype=np.int64)
+    return CanonicalRows(
+        line=integers,
+        event=texts,
+        customer_id=texts,
+        occurred_at=integers,
+        reported_at=integers,
+        order_id=texts,
+        named_order=texts,
+        product=texts,
+        category=texts,
+        channel=texts,
+        properties=texts,
+        quantity=numbers,
+        value=numbers,
+        discount=numbers,
+        rate=numbers,
+        message_id=texts,
+        message_ordinal=integers,
+    )

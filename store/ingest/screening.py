@@ -1,0 +1,103 @@
+"""Reads the columns of a chunk and notes, row by row, the first thing that is wrong."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from store.ingest.cells import as_number
+from store.ingest.chunks import Chunk
+from store.ingest.rejections import CellError, Rejection
+
+__all__ = ["Screening", "required"]
+
+
+class Screening:
+    """The rows of a chunk, as far as they have been found fit.
+
+    Parameters
+    ----------
+    chunk : Chunk
+
+    Attributes
+    ----------
+    fit : bool, one a row
+        Whether nothing wrong was found yet.
+    rejections : list of Rejection
+        One for each row that is not fit: the first thing found.
+    """
+
+    def __init__(self, chunk: Chunk) -> None:
+        self._chunk = chunk
+        self.fit = np.ones(len(chunk.lines), dtype=np.bool_)
+        self.rejections: list[Rejection] = []
+
+    def __len__(self) -> int:
+        return len(self.fit)
+
+    def objects(self, column: str | None, convert: Callable[[Any], Any]) -> NDArray[np.object_]:
+        """Convert a column, each distinct value once; None where there is no column, no value, or a wrong one."""
+        if column is None:
+            return np.full(len(self), None, dtype=np.object_)
+        cells = self._chunk.columns[column]
+        converted = np.empty(len(cells.values), dtype=np.object_)
+        wrong: dict[int, CellError] = {}
+        for code, value in enumerate(cells.values):
+            try:
+                converted[code] = convert(value)
+            except CellError as error:
+                wrong[code] = error
+        if wrong:
+            is_wrong = np.zeros(len(cells.values), dtype=np.bool_)
+            is_wrong[list(wrong)] = True
+            for row in np.flatnonzero(is_wrong[cells.codes] & self.fit).tolist():
+                error = wrong[int(cells.codes[row])]
+                self._reject(row, column, error)
+        return converted[cells.codes]
+
+    def integers(self, column: str, convert: Callable[[Any], int]) -> NDArray[np.int64]:
+        """Convert a column to integers; 0 where a value is wrong."""
+        found = self.objects(column, convert)
+        found[found == None] = 0  # noqa: E711 - element by element
+        return found.astype(np.int64)
+
+    def numbers(self, column: str | None) -> NDArray[np.float64]:
+        """Convert a column to finite numbers; NaN where there is no column, no value, or a wrong one."""
+        if column is None:
+            return np.full(len(self), np.nan)
+        return self.objects(column, _number_or_nan).astype(np.float64)
+
+    def reject(self, rows: NDArray[np.bool_], column: str, code: str, reason: str) -> None:
+        """Reject the rows marked, those already rejected aside."""
+        error = CellError(code, reason)
+        for row in np.flatnonzero(rows & self.fit).tolist():
+            self._reject(row, column, error)
+
+    def _reject(self, row: int, column: str, error: CellError) -> None:
+        cells = self._chunk.columns[column]
+        value = cells.values[int(cells.codes[row])]
+        self.fit[row] = False
+        self.rejections.append(
+            Rejection.of(int(self._chunk.lines[row]), column, value, error.code, error.reason)
+        )
+
+
+def required(convert: Callable[[Any], Any], code: str) -> Callable[[Any], Any]:
+    """Wrap a conversion so that a missing value is wrong too."""
+
+    def converted(value: object) -> object:
+        found = convert(value)
+        if found is None:
+            raise CellError(code, "is empty, but every row needs one")
+        return found
+
+    return converted
+
+
+def _number_or_nan(value: object) -> float:
+    number = as_number(value)
+    return math.nan if number is None else number

@@ -189,18 +189,21 @@ def _as_margins(raw_margin: FloatArray) -> FloatArray:
 def _fit_slopes(lengths: FloatArray, targets: FloatArray) -> tuple[float, FloatArray]:
     n_segments = lengths.shape[1]
     slope_ratio = np.diff(np.eye(n_segments), axis=0)
+    # Sums over rows are einsum's and not BLAS's, whose last bits depend on the number of its threads.
     # log density of normal distributions with standard deviation 1, as a quadratic form in the slopes
     precision = slope_ratio.T @ slope_ratio + np.full((n_segments, n_segments), 1.0 / n_segments**2)
 
     def loss_and_gradient(weights: FloatArray) -> tuple[float, FloatArray]:
-        log_odds = weights[0] + lengths @ weights[1:]
+        log_odds = weights[0] + np.einsum("ns,s->n", lengths, weights[1:])
         # Differences vanish and the mean is 1 at all ones, so both penalties are centred there.
         from_identity = weights[1:] - 1.0
         loss = (
             np.sum(np.logaddexp(0.0, log_odds) - targets * log_odds) + 0.5 * from_identity @ precision @ from_identity
         )
         residual = expit(log_odds) - targets
-        gradient = np.concatenate([[residual.sum()], lengths.T @ residual + precision @ from_identity])
+        gradient = np.concatenate(
+            [[residual.sum()], np.einsum("ns,n->s", lengths, residual) + precision @ from_identity]
+        )
         return float(loss), gradient
 
     start = np.ones(n_segments + 1)

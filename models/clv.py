@@ -92,7 +92,7 @@ class ClvTerms:
         >>> ClvTerms(horizon_days=70, period_days=30).period_ends().tolist()
         [30.0, 60.0, 70.0]
         """
-        whole_periods = np.arange(self.period_days, self.horizon_days, self.period_days)
+        whole_periods = np.arange(self.period_days, self.horizon_days, self.period_days, dtype=np.float64)
         return np.append(whole_periods, self.horizon_days)
 
     def discount_factors(self) -> NDArray[np.float64]:
@@ -151,5 +151,6 @@ def discounted_clv(
     purchases_by_end = btyd.expected_purchases_by(terms.period_ends(), frequency, recency, T)
     # Differences of nearly equal expectations may fall below 0 by a rounding error.
     purchases = np.maximum(np.diff(purchases_by_end, axis=1, prepend=0.0), 0.0)
-    discounted_purchases = purchases @ terms.discount_factors()
+    # Row by row, unlike BLAS: one customer alone gets the very number of the batch.
+    discounted_purchases = np.sum(purchases * terms.discount_factors(), axis=1)
     return np.asarray(discounted_purchases * value * terms.margin * terms.calibration_factor)

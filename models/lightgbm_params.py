@@ -60,7 +60,7 @@ class LightGBMParams:
             value = getattr(self, field.name)
             if not low <= value <= high:
                 raise InputError(f"{field.name} must be between {low:g} and {high:g}, got {value!r}")
-            if field.type is float:
+            if isinstance(field.default, float):
                 object.__setattr__(self, field.name, float(f"{value:.6g}"))
             elif value != int(value):
                 raise InputError(f"{field.name} must be a whole number, got {value!r}")

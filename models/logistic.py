@@ -230,22 +230,24 @@ def _penalised_newton(z: FloatArray, outcomes: FloatArray, l2: float) -> FloatAr
 
     The loss is strictly convex, so a Newton step points downhill; where it overshoots (near-separable data) it is
     halved until the loss falls by Armijo's rule (Nocedal & Wright 2006, eq. 3.4).
+
+    Sums over rows are einsum's and not BLAS's, whose last bits depend on the number of its threads.
     """
     design = np.column_stack([np.ones(len(z)), z])
     penalty = np.full(design.shape[1], l2)
     penalty[0] = 0.0
 
     def loss(weights: FloatArray) -> float:
-        eta = design @ weights
+        eta = np.einsum("nf,f->n", design, weights)
         return float(np.sum(np.logaddexp(0.0, eta) - outcomes * eta) + 0.5 * np.sum(penalty * weights**2))
 
     weights = np.zeros(design.shape[1])
     weights[0] = np.log(outcomes.mean() / (1.0 - outcomes.mean()))
     current = loss(weights)
     for _ in range(_MAX_STEPS):
-        p = expit(design @ weights)
-        gradient = design.T @ (p - outcomes) + penalty * weights
-        hessian = (design * (p * (1.0 - p))[:, None]).T @ design + np.diag(penalty)
+        p = expit(np.einsum("nf,f->n", design, weights))
+        gradient = np.einsum("nf,n->f", design, p - outcomes) + penalty * weights
+        hessian = np.einsum("nf,ng->fg", design * (p * (1.0 - p))[:, None], design) + np.diag(penalty)
         step = np.linalg.solve(hessian, gradient)
         decrement = float(gradient @ step)
         # Half the decrement bounds what is left to gain (Boyd & Vandenberghe 2004, eq. 9.30).

@@ -46,7 +46,7 @@ class PurchaseModel:
         rfm = Rfm.of(frame)
         return cls(
             BetaGeoModel().fit(rfm.frequency, rfm.recency, rfm.T),
-            GammaGammaModel().fit(rfm.frequency, rfm.monetary_value),
+            GammaGammaModel().fit(rfm.frequency, _spent(rfm)),
         )
 
     def add_features(self, frame: FeatureFrame, horizon_days: int) -> FeatureFrame:
@@ -62,7 +62,7 @@ class PurchaseModel:
         columns = [np.full(len(frame.customer_ids), np.nan) for _ in BTYD_FEATURES]
         columns[0][rfm.rows] = self.btyd.p_alive(rfm.frequency, rfm.recency, rfm.T)
         columns[1][rfm.rows] = self.btyd.expected_purchases(horizon_days, rfm.frequency, rfm.recency, rfm.T)
-        columns[2][rfm.rows] = self.gamma_gamma.expected_average_value(rfm.frequency, rfm.monetary_value)
+        columns[2][rfm.rows] = self.gamma_gamma.expected_average_value(rfm.frequency, _spent(rfm))
         return frame.with_columns(BTYD_FEATURES, columns)
 
     def clv(self, frame: FeatureFrame, terms: ClvTerms) -> FloatArray:
@@ -75,7 +75,12 @@ class PurchaseModel:
             frequency=rfm.frequency,
             recency=rfm.recency,
             T=rfm.T,
-            monetary_value=rfm.monetary_value,
+            monetary_value=_spent(rfm),
             terms=terms,
         )
         return clv
+
+
+def _spent(rfm: Rfm) -> FloatArray:
+    """Return monetary_value, at least 0: a refund in parts may leave a rounding residue below it."""
+    return np.maximum(rfm.monetary_value, 0.0)

@@ -34,7 +34,7 @@ class ReasonPhrase(Protocol):
         """Group of features that tell the same story, such as inactivity, frequency, value, rhythm, season."""
         ...
 
-    def clause(self, value: float, currency: str) -> str:
+    def tell(self, value: float, currency: str) -> str:
         """Return a clause with the customer's own number, as "it has been 97 days since the last purchase".
 
         The value is NaN where it is missing; the clause then says what its absence means ("there was only one
@@ -171,7 +171,7 @@ def reasons_of(
                 driver=phrase.driver,
                 value=None if np.isnan(own) else own,
                 contribution=float(contribution),
-                text=phrase.clause(own, currency),
+                text=phrase.tell(own, currency),
             )
         )
     return tuple(reasons)

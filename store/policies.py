@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from store.exceptions import StoreError
 from store.tables import SegmentCutoffs, SegmentPolicyVersion
 
-__all__ = ["add_policy", "current_policy", "read_cutoffs", "write_cutoffs"]
+__all__ = ["add_policy", "current_policy", "ensure_policy", "read_cutoffs", "write_cutoffs"]
 
 
 def add_policy(session: Session, policy: dict[str, Any], *, now: datetime) -> int:
@@ -23,6 +23,12 @@ def add_policy(session: Session, policy: dict[str, Any], *, now: datetime) -> in
     session.add(row)
     session.flush()
     return row.version
+
+
+def ensure_policy(session: Session, default: dict[str, Any], *, now: datetime) -> tuple[int, dict[str, Any]]:
+    """Return version and content of the policy in force; the very first is `default`."""
+    newest = _newest(session)
+    return (newest.version, newest.policy) if newest else (add_policy(session, default, now=now), default)
 
 
 def current_policy(session: Session) -> tuple[int, dict[str, Any]]:

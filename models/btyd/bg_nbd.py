@@ -27,6 +27,7 @@ from models.btyd.fitting import Bound, Optimum
 from models.btyd.histories import DistinctHistories, PurchaseHistories, distinct_rows
 from models.btyd.purchases_while_alive import purchases_while_alive
 from models.btyd.rising import log_rising, log_rising_slope, log_survival, log_survival_slopes
+from models.btyd.weighted_sum import weighted_sum
 
 if TYPE_CHECKING:
     from lifetimes import BetaGeoFitter
@@ -46,6 +47,8 @@ NOTES = {
     "two kinds": "Customers are seen either never to drop out or to do so at the first chance: p_alive after several "
     "purchases is close to 1 and says little.",
     "equal rates": "All customers look as if they bought at one and the same rate.",
+    "extreme rates": "Customers differ so much in how often they buy that hardly any two look alike: the forecast "
+    "for a new customer says little.",
     "equal drop-out": "All customers look as if they dropped out with one and the same probability.",
 }
 
@@ -112,17 +115,18 @@ class BetaGeoModel(BuyTillYouDieModel):
         log_growth = np.log1p(durations.values / alpha)
         log_age = np.log(alpha + durations.values)
         alive = (
-            customers_by_x @ (log_rising(r, highest) + log_survival(a, b, highest))
-            - r * (durations.customers @ log_growth)
-            - durations.purchases @ log_age
+            weighted_sum(customers_by_x, log_rising(r, highest) + log_survival(a, b, highest))
+            - r * weighted_sum(durations.customers, log_growth)
+            - weighted_sum(durations.purchases, log_age)
         )
         survival_slope_a, survival_slope_b = log_survival_slopes(a, b, highest)
-        slope_r = customers_by_x @ log_rising_slope(r, highest) - durations.customers @ log_growth
+        slope_r = weighted_sum(customers_by_x, log_rising_slope(r, highest))
+        slope_r -= weighted_sum(durations.customers, log_growth)
         slope_alpha = np.sum(
             (r * durations.customers * durations.values / alpha - durations.purchases) / (alpha + durations.values)
         )
-        slope_a = customers_by_x @ survival_slope_a
-        slope_b = customers_by_x @ survival_slope_b
+        slope_a = weighted_sum(customers_by_x, survival_slope_a)
+        slope_b = weighted_sum(customers_by_x, survival_slope_b)
 
         # Dropped out at the last purchase: possible for repeat buyers only.
         silence = log_age[repeat.duration_index] - np.log(alpha + repeat.recency_values)[repeat.recency_index]
@@ -131,14 +135,14 @@ class BetaGeoModel(BuyTillYouDieModel):
         dropped_out = counts * expit(delta)
         inverse_age = 1 / (alpha + durations.values)
         silence_slope = inverse_age[repeat.duration_index] - (1 / (alpha + repeat.recency_values))[repeat.recency_index]
-        slope_r += dropped_out @ silence
-        slope_alpha += dropped_out @ ((r + x) * silence_slope)
+        slope_r += weighted_sum(dropped_out, silence)
+        slope_alpha += weighted_sum(dropped_out, (r + x) * silence_slope)
         slope_a += dropped_out.sum() / a
-        slope_b -= dropped_out @ (1 / survivors)
+        slope_b -= weighted_sum(dropped_out, 1 / survivors)
 
-        value = alive + counts @ np.logaddexp(0, delta)
+        value = alive + weighted_sum(counts, np.logaddexp(0, delta))
         gradient = params * np.array([slope_r, slope_alpha, slope_a, slope_b])
-        return float(value / histories.n_customers), gradient / histories.n_customers
+        return value / histories.n_customers, gradient / histories.n_customers
 
     def _notes(self, optimum: Optimum, histories: DistinctHistories) -> tuple[str, ...]:
         if not histories.T.any():
@@ -157,6 +161,8 @@ class BetaGeoModel(BuyTillYouDieModel):
             found.append("equal drop-out")
         if upper & {"r", "alpha"}:
             found.append("equal rates")
+        elif lower & {"r", "alpha"}:
+            found.append("extreme rates")
         return tuple(NOTES[finding] for finding in found)
 
     def _log_likelihood(self, histories: PurchaseHistories) -> NDArray[np.float64]:

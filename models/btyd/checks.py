@@ -71,7 +71,7 @@ def checked_columns(values: Mapping[str, ArrayLike], rules: Sequence[Rule]) -> d
 
 def _as_column(name: str, value: ArrayLike) -> Column:
     try:
-        column = np.atleast_1d(np.asarray(value, dtype=np.float64))
+        column = np.ascontiguousarray(value, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise InputError(f"{name}: expected numbers, got {type(value).__name__} ({error}).") from error
     if column.ndim != 1:

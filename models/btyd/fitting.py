@@ -148,10 +148,9 @@ def maximise(
         if converged
         else (f"The search ended before it reached an optimum (slope {norm:.1e}): don't rely on these parameters.",),
     )
+    params = {name: float(np.exp(coordinate)) for name, coordinate in zip(names, point, strict=True)}
     # exp(log(bound)) may miss the bound by a rounding error.
-    params = {
-        name: float(np.clip(np.exp(coordinate), *bounds[name])) for name, coordinate in zip(names, point, strict=True)
-    }
+    params |= {name: bounds[name][0] for name in at_lower} | {name: bounds[name][1] for name in at_upper}
     return Optimum(params, value, at_lower, at_upper, certificate)
 
 

@@ -24,6 +24,7 @@ from models.btyd.checks import Column, Rule, checked_columns
 from models.btyd.fitting import Bound, Optimum, maximise
 from models.btyd.histories import FREQUENCY_RULE, distinct_rows
 from models.btyd.parametric import ParametricModel
+from models.btyd.weighted_sum import weighted_sum
 from models.exceptions import FitError, InputError
 
 if TYPE_CHECKING:
@@ -44,14 +45,17 @@ SPEND_RULES = (
     ),
 )
 
+EXTREME_VALUES = "Values differ by so many orders of magnitude that the search ended at the edge of its range."
 NOTES_AT_LOWER_BOUND = {
     "p": "One customer's purchases differ so much in value that their mean says nothing about the next.",
     "q": "A few customers spend so much more than the rest that the mean over all would be infinite: q is held at "
     f"{LEAST_Q}, and the value expected of one-time buyers is high and uncertain.",
+    "v": EXTREME_VALUES,
 }
 NOTES_AT_UPPER_BOUND = {
     "p": "Each customer's purchases look as if they were all of one value.",
     "q": "All customers look as if they spent alike: each is expected to spend about the mean of all.",
+    "v": EXTREME_VALUES,
 }
 
 
@@ -64,7 +68,7 @@ class GammaGammaModel(ParametricModel):
     --------
     >>> model = GammaGammaModel.from_params(p=6.25, q=3.74, v=15.44)  # CDNOW
     >>> model.expected_average_value([2, 0], [22.35, 0.0]).round(2).tolist()
-    [24.65, 35.22]
+    [24.66, 35.22]
     """
 
     name: ClassVar[str] = "gamma_gamma"
@@ -228,7 +232,7 @@ class _Spend:
             purchases=x * customers,
             frequencies=frequencies,
             customers_by_frequency=np.bincount(index, weights=customers).astype(np.float64),
-            log_mean_values=float(customers @ np.log(m)),
+            log_mean_values=weighted_sum(customers, np.log(m)),
         )
 
     @property
@@ -245,15 +249,17 @@ def _mean_log_likelihood(params: NDArray[np.float64], spend: _Spend) -> tuple[fl
     p, q, v = params
     x, customers_by_x = spend.frequencies, spend.customers_by_frequency
     ratio = spend.total / v
-    above_v = spend.customers @ np.log1p(ratio)
-    below_v = spend.purchases @ np.log1p(1 / ratio)
-    value = -(customers_by_x @ betaln(p * x, q)) - q * above_v - p * below_v - spend.log_mean_values
+    above_v = weighted_sum(spend.customers, np.log1p(ratio))
+    below_v = weighted_sum(spend.purchases, np.log1p(1 / ratio))
+    value = -weighted_sum(customers_by_x, betaln(p * x, q)) - q * above_v - p * below_v - spend.log_mean_values
     both_shapes = psi(p * x + q)
-    slope_p = customers_by_x @ (x * (both_shapes - psi(p * x))) - below_v
-    slope_q = customers_by_x @ (both_shapes - psi(q)) - above_v
-    slope_v = (q * (spend.customers @ (ratio / (1 + ratio))) - p * (spend.purchases @ (1 / (1 + ratio)))) / v
+    slope_p = weighted_sum(customers_by_x, x * (both_shapes - psi(p * x))) - below_v
+    slope_q = weighted_sum(customers_by_x, both_shapes - psi(q)) - above_v
+    customers_above_v = weighted_sum(spend.customers, ratio / (1 + ratio))
+    purchases_below_v = weighted_sum(spend.purchases, 1 / (1 + ratio))
+    slope_v = (q * customers_above_v - p * purchases_below_v) / v
     gradient = params * np.array([slope_p, slope_q, slope_v])
-    return float(value / spend.n_customers), gradient / spend.n_customers
+    return value / spend.n_customers, gradient / spend.n_customers
 
 
 def _notes(optimum: Optimum) -> tuple[str, ...]:

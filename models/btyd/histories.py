@@ -8,8 +8,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from models.btyd.checks import Column, Rule, checked_columns
+from models.btyd.weighted_sum import weighted_sum
 
-__all__ = ["FREQUENCY_RULE", "DistinctHistories", "PurchaseHistories", "count_rule", "distinct_rows"]
+__all__ = [
+    "FREQUENCY_RULE",
+    "DistinctHistories",
+    "Durations",
+    "PurchaseHistories",
+    "RepeatBuyers",
+    "count_rule",
+    "distinct_rows",
+]
 
 HIGHEST_FREQUENCY = 1_000_000
 
@@ -148,12 +157,12 @@ class DistinctHistories:
     @cached_property
     def n_purchases(self) -> float:
         """The number of repeat purchases of all customers."""
-        return float(self.counts @ self.frequency)
+        return weighted_sum(self.counts, self.frequency.astype(np.float64))
 
     @cached_property
     def purchase_rate(self) -> float:
         """Repeat purchases of all customers over the scaled time for which they were observed; 0 without any."""
-        observed = float(self.counts @ self.T)
+        observed = weighted_sum(self.counts, self.T)
         return self.n_purchases / observed if observed > 0 else 0.0
 
     @cached_property

@@ -84,7 +84,9 @@ def _header(file: str, records: _Records, columns: Sequence[str] | None, delimit
     if isinstance(record, Rejection):
         raise IngestError(f"{file} has no header that can be read: line {record.line} {record.reason}.")
     present = [name.strip() for name in record]
-    other = [found for found in (";", "\t", "|", ",") if found != delimiter and len(present) == 1 and found in present[0]]
+    other = [
+        found for found in (";", "\t", "|", ",") if found != delimiter and len(present) == 1 and found in present[0]
+    ]
     hint = f"If cells are separated by {other[0]!r}, say so with --delimiter." if other else ""
     wanted = [name for name in present if name] if columns is None else columns
     require_columns(file, wanted, present, hint)

@@ -35,6 +35,10 @@ class RowIdentities:
     own: list[bytes]
     head: list[bytes]
 
+    def take(self, rows: slice) -> RowIdentities:
+        """Return those of some of the rows."""
+        return RowIdentities(self.own[rows], self.head[rows])
+
 
 def order_key(order_id: str) -> int:
     """Hash of an order id, as a signed 64-bit integer; what `event.order_key` holds."""

@@ -30,12 +30,18 @@ class KeyCache:
     -----
     What it has found it remembers, up to half a million texts; a transaction that is rolled back takes the rows back
     but not the memory, so the cache must not outlive it.
+
+    Attributes
+    ----------
+    created : set of str
+        The texts that the last call of `keys` has stored.
     """
 
     def __init__(self, table: str, column: str, **always: int) -> None:
         self._column = column
         self._always = always
         self._keys: dict[str, int] = {}
+        self.created: set[str] = set()
         found: Table = Base.metadata.tables[table]
         text_of = found.c[column]
         self._select = select(text_of, found.c.id).where(text_of.in_(bindparam("texts", expanding=True)))
@@ -55,10 +61,12 @@ class KeyCache:
             self._keys.clear()
         # In one order everywhere, so that two processes never wait for each other.
         unknown = sorted(wanted - self._keys.keys())
+        self.created = set()
         if unknown:
             self._find(connection, unknown)
             new = [name for name in unknown if name not in self._keys]
             if new:
+                self.created = set(new)
                 connection.execute(self._insert, [{self._column: name, **self._always} for name in new])
                 self._find(connection, new)
         return self._keys

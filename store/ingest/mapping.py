@@ -85,7 +85,7 @@ class EventMapping:
                 raise IngestError(f"A {what} column is named twice: {', '.join(names)}.")
         for name in self.columns():
             if not name.isprintable():
-                raise IngestError(f"The column name {name!r} holds characters that can't be printed. Rename the column.")
+                raise IngestError(f"The column name {name!r} can't be printed. Rename the column.")
         if self.date_format is not None:
             _check_date_format(self.date_format)
 

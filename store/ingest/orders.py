@@ -60,6 +60,8 @@ class LineContent(NamedTuple):
 
 def merge(one: HeadDetails, other: HeadDetails) -> HeadDetails:
     """Return the details of an order that has the lines of both; in any order and grouping the same."""
+    if one == other:
+        return one
     if one.occurred_at != other.occurred_at:
         return min(one, other, key=lambda details: details.occurred_at)
     return HeadDetails(one.occurred_at, *(_least(*pair) for pair in zip(one[1:], other[1:], strict=True)))

@@ -112,9 +112,7 @@ class EventParser:
             value = np.where(np.isnan(value), product, value)
         return quantity, value
 
-    def _rates(
-        self, rows: Screening, value: NDArray[np.float64], discount: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
+    def _rates(self, rows: Screening, value: NDArray[np.float64], discount: NDArray[np.float64]) -> NDArray[np.float64]:
         column = self._mapping.currency
         if column is None:
             return np.ones(len(rows))

@@ -8,11 +8,22 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, text
 
 from store.engine import Database
+from store.ingest.staging import StagingTable
 
 __all__ = ["CellError", "Rejection", "RejectionLog"]
 
 _ROWS_A_TRANSACTION = 2_000
 _LONGEST_VALUE = 200
+
+_ROWS = StagingTable(
+    "rejected_row",
+    ("file_hash", "file", "source_id", "received_at", "line", "column", "value", "code", "reason"),
+)
+_KEEP = (
+    f"INSERT INTO rejected_row ({_ROWS.columns}) SELECT {_ROWS.columns} FROM {_ROWS.name} ORDER BY line "
+    'ON CONFLICT (file_hash, line) DO UPDATE SET "column" = excluded."column", value = excluded.value, '
+    "code = excluded.code, reason = excluded.reason, received_at = excluded.received_at RETURNING line"
+)
 
 
 class CellError(ValueError):
@@ -59,7 +70,9 @@ class Rejection:
     @classmethod
     def of(cls, line: int, column: str, value: object, code: str, reason: str) -> Rejection:
         """Make one of any value: what a database can't keep is written as an escape."""
-        return cls(line, column, None if value is None else _printable(str(value)), code, _printable(reason))
+        return cls(
+            line, _printable(column), None if value is None else _printable(str(value)), code, _printable(reason)
+        )
 
 
 class RejectionLog:
@@ -91,12 +104,10 @@ class RejectionLog:
     ) -> None:
         self._database = database
         self._connection = connection
-        self._of_file = {
-            "file_hash": file_hash,
-            "file": _printable(file),
-            "source_id": source_id,
-            "received_at": received_at,
-        }
+        self._file_hash = file_hash
+        self._of_file = (file_hash, _printable(file), source_id, received_at)
+        with database.transaction(connection):
+            _ROWS.create(connection)
 
     def clear(self) -> None:
         """Forget what an earlier run rejected of this file, so that a repaired mapping leaves nothing stale."""
@@ -105,7 +116,7 @@ class RejectionLog:
             f"LIMIT {_ROWS_A_TRANSACTION}) AS first_lines"
         )
         delete = text("DELETE FROM rejected_row WHERE file_hash = :file_hash AND line <= :line")
-        key = {"file_hash": self._of_file["file_hash"]}
+        key = {"file_hash": self._file_hash}
         while True:
             with self._database.transaction(self._connection):
                 line = self._connection.scalar(to_line, key)
@@ -115,26 +126,24 @@ class RejectionLog:
 
     def keep(self, rejections: Sequence[Rejection]) -> None:
         """Store rejections."""
-        insert = text(
-            'INSERT INTO rejected_row (file_hash, line, source_id, file, "column", value, code, reason, received_at) '
-            "VALUES (:file_hash, :line, :source_id, :file, :column, :value, :code, :reason, :received_at) "
-            'ON CONFLICT (file_hash, line) DO UPDATE SET "column" = excluded."column", value = excluded.value, '
-            "code = excluded.code, reason = excluded.reason, received_at = excluded.received_at"
-        )
-        rows = [
-            {
-                **self._of_file,
-                "line": rejection.line,
-                "column": _printable(rejection.column),
-                "value": rejection.value,
-                "code": rejection.code,
-                "reason": rejection.reason,
-            }
-            for rejection in sorted(rejections, key=lambda rejection: rejection.line)
-        ]
-        for start in range(0, len(rows), _ROWS_A_TRANSACTION):
+        ordered = sorted(rejections, key=lambda rejection: rejection.line)
+        for start in range(0, len(ordered), _ROWS_A_TRANSACTION):
             with self._database.transaction(self._connection):
-                self._connection.execute(insert, rows[start : start + _ROWS_A_TRANSACTION])
+                _ROWS.fill(
+                    self._connection,
+                    [
+                        (
+                            *self._of_file,
+                            rejection.line,
+                            rejection.column,
+                            rejection.value,
+                            rejection.code,
+                            rejection.reason,
+                        )
+                        for rejection in ordered[start : start + _ROWS_A_TRANSACTION]
+                    ],
+                )
+                _ROWS.insert(self._connection, _KEEP)
 
 
 def _printable(value: str) -> str:

@@ -55,8 +55,7 @@ class Screening:
             is_wrong = np.zeros(len(cells.values), dtype=np.bool_)
             is_wrong[list(wrong)] = True
             for row in np.flatnonzero(is_wrong[cells.codes] & self.fit).tolist():
-                error = wrong[int(cells.codes[row])]
-                self._reject(row, column, error)
+                self._reject(row, column, wrong[int(cells.codes[row])])
         return converted[cells.codes]
 
     def integers(self, column: str, convert: Callable[[Any], int]) -> NDArray[np.int64]:
@@ -81,9 +80,7 @@ class Screening:
         cells = self._chunk.columns[column]
         value = cells.values[int(cells.codes[row])]
         self.fit[row] = False
-        self.rejections.append(
-            Rejection.of(int(self._chunk.lines[row]), column, value, error.code, error.reason)
-        )
+        self.rejections.append(Rejection.of(int(self._chunk.lines[row]), column, value, error.code, error.reason))
 
 
 def required(convert: Callable[[Any], Any], code: str) -> Callable[[Any], Any]:

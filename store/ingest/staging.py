@@ -1,6 +1,6 @@
-"""Temporary tables through which rows go in bulk, so that both engines run the same set-based statements.
+"""Bulk loading: straight into a table, or into a temporary one from which set-based statements take what is new.
 
-SQLite fills them by `executemany` on its own cursor, PostgreSQL by COPY.
+SQLite loads by `executemany` on its own connection, PostgreSQL by COPY; the statements are the same on both.
 """
 
 from __future__ import annotations
@@ -13,7 +13,19 @@ from sqlalchemy.schema import CreateTable
 
 from store.tables import Base
 
-__all__ = ["StagingTable"]
+__all__ = ["StagingTable", "load"]
+
+
+def load(connection: Connection, table: str, columns: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> None:
+    """Add rows to a table, inside the transaction of `connection`."""
+    driver: Any = connection.connection.driver_connection
+    names = _quoted(columns)
+    if connection.dialect.name == "sqlite":
+        driver.executemany(f"INSERT INTO {table} ({names}) VALUES ({', '.join('?' * len(columns))})", rows)
+        return
+    with driver.cursor() as cursor, cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy:
+        for row in rows:
+            copy.write_row(row)
 
 
 class StagingTable:
@@ -30,7 +42,8 @@ class StagingTable:
     def __init__(self, like: str, columns: tuple[str, ...]) -> None:
         real = Base.metadata.tables[like]
         self.name = f"incoming_{like}"
-        self.columns = ", ".join(f'"{name}"' for name in columns)
+        self.column_names = columns
+        self.columns = _quoted(columns)
         self._table = Table(
             self.name,
             MetaData(),
@@ -38,7 +51,6 @@ class StagingTable:
             prefixes=["TEMPORARY"],
             postgresql_on_commit="DELETE ROWS",
         )
-        self._marks = ", ".join("?" * len(columns))
 
     def create(self, connection: Connection) -> None:
         """Create it for this connection, or empty it where it is left from before."""
@@ -48,13 +60,20 @@ class StagingTable:
     def fill(self, connection: Connection, rows: Iterable[tuple[Any, ...]]) -> None:
         """Make these its only rows, inside the transaction of `connection`."""
         connection.exec_driver_sql(f"DELETE FROM {self.name}")
+        load(connection, self.name, self.column_names, rows)
+
+    def insert(self, connection: Connection, statement: str) -> list[tuple[Any, ...]]:
+        """Run a statement that inserts from it, and return what it returns.
+
+        On the driver itself: for a row a microsecond long the engine's own result would cost more than the database.
+        """
         driver: Any = connection.connection.driver_connection
-        if connection.dialect.name == "sqlite":
-            driver.executemany(f"INSERT INTO {self.name} VALUES ({self._marks})", rows)
-            return
-        with driver.cursor() as cursor, cursor.copy(f"COPY {self.name} ({self.columns}) FROM STDIN") as copy:
-            for row in rows:
-                copy.write_row(row)
+        rows: list[tuple[Any, ...]] = driver.execute(statement).fetchall()
+        return rows
+
+
+def _quoted(columns: tuple[str, ...]) -> str:
+    return ", ".join(f'"{name}"' for name in columns)
 
 
 def _plain(column_type: Any) -> Any:

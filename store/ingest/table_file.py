@@ -123,7 +123,9 @@ def _check(path: Path, file_format: FileFormat) -> None:
         _check_parquet(path.name, sample, end)
     elif name.endswith(".gz"):
         if not sample.startswith(_GZIP):
-            raise IngestError(f"{path.name} is not compressed with gzip, as its name says; it looks like {_look(sample)}.")
+            raise IngestError(
+                f"{path.name} is not compressed with gzip, as its name says; it looks like {_look(sample)}."
+            )
         _check_text(path.name, _unpacked(path), file_format)
     else:
         _check_text(path.name, sample, file_format)
@@ -151,7 +153,9 @@ def _unpacked(path: Path) -> bytes:
         try:
             return file.read1(_SAMPLE)
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise IngestError(f"{path.name} is damaged or ends in the middle, before its first row ({error}).") from error
+            raise IngestError(
+                f"{path.name} is damaged or ends in the middle, before its first row ({error})."
+            ) from error
 
 
 def _look(sample: bytes) -> str:

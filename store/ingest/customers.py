@@ -1,0 +1,238 @@
+"""Ingests a file of customers: every other column is an attribute."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from functools import partial
+from hashlib import blake2b
+from pathlib import Path
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection
+
+from store.engine import Database
+from store.exceptions import IngestError
+from store.ingest.attribute_kinds import KindFinder, attribute_value
+from store.ingest.cells import InstantReader, as_id
+from store.ingest.chunks import Chunk, require_columns
+from store.ingest.clock import Clock
+from store.ingest.keys import KeyCache
+from store.ingest.ordinals import OrdinalCounter
+from store.ingest.rejections import Rejection, RejectionLog
+from store.ingest.report import IngestReport, Tally
+from store.ingest.screening import Screening, required
+from store.ingest.staging import StagingTable
+from store.ingest.table_file import PLAIN, FileFormat, file_hash, read_chunks
+from store.settings import Settings
+from store.tables.base import to_microseconds
+
+__all__ = ["ingest_customers"]
+
+_SOURCE = "customer file"
+_ALWAYS_KNOWN = 0
+_ATTRIBUTES_A_TRANSACTION = 8_192
+_LONGEST_NAME = 255
+
+_ATTRIBUTES = StagingTable("customer_attribute", ("customer_key", "name", "learnt_at", "kind", "number", "text"))
+# A kind says which of number and text is there, so that empty ones may be compared as 0 and ''.
+_UPSERT = (
+    f"INSERT INTO customer_attribute ({_ATTRIBUTES.columns}) SELECT {_ATTRIBUTES.columns} FROM {_ATTRIBUTES.name} "
+    "ORDER BY customer_key, name, learnt_at ON CONFLICT (customer_key, name, learnt_at) "
+    "DO UPDATE SET kind = excluded.kind, number = excluded.number, text = excluded.text "
+    "WHERE customer_attribute.kind <> excluded.kind "
+    "OR coalesce(customer_attribute.number, 0) <> coalesce(excluded.number, 0) "
+    "OR coalesce(customer_attribute.text, '') <> coalesce(excluded.text, '') "
+    "RETURNING customer_key, learnt_at"
+)
+
+
+def ingest_customers(
+    database: Database,
+    settings: Settings,
+    path: Path,
+    *,
+    customer_id_column: str,
+    learnt_at_column: str | None = None,
+    received_at: datetime,
+    file_format: FileFormat = PLAIN,
+    progress: Callable[[float], None] | None = None,
+) -> IngestReport:
+    """Store what a CSV, CSV.gz or Parquet file says of customers; those that are unknown are created.
+
+    Every column but these two is an attribute: a number if all its cells are finite numbers, a date if all are ISO
+    8601 dates, else a category. An empty cell stores nothing and takes nothing away. The file is read twice: once for
+    the kinds, once to store.
+
+    Parameters
+    ----------
+    database : Database
+    settings : Settings
+        For the time zone.
+    path : Path
+    customer_id_column : str
+    learnt_at_column : str or None
+        When each row was learnt. Without it, all counts as always known, and a changed value replaces the old one.
+    received_at : datetime
+        Now, aware; what was learnt more than 24 h ahead of it is rejected.
+    file_format : FileFormat
+        How a CSV file is written.
+    progress : callable, optional
+        Called with the share done, up to 1.
+
+    Returns
+    -------
+    IngestReport
+        In rows: stored if the customer or anything said of them is new or changed. Of rows with the same customer (and
+        learnt_at) the last counts; those above it are rejected as `duplicate`.
+
+    Raises
+    ------
+    IngestError
+        Before anything is stored, if the file is not what its name says, is empty, or lacks a column.
+    """
+    reader = _CustomerReader(path.name, customer_id_column, learnt_at_column, settings, received_at)
+    report_progress = progress or (lambda _: None)
+    for chunk in read_chunks(path, None, file_format):
+        reader.look_at(chunk)
+        report_progress(chunk.done / 2)
+
+    tally, damage = Tally(), None
+    received = to_microseconds(received_at)
+    with database.bulk() as connection:
+        with database.transaction(connection):
+            source_id = KeyCache("source", "name").keys(connection, [_SOURCE])[_SOURCE]
+        log = RejectionLog(
+            database, connection, file=path.name, file_hash=file_hash(path), source_id=source_id, received_at=received
+        )
+        log.clear()
+        writer = _AttributeWriter(database, connection, received)
+        for chunk in read_chunks(path, None, file_format):
+            customers, rejections = reader.read(chunk)
+            tally.read(chunk.n_read)
+            stored = writer.write(customers)
+            tally.written(stored, len(customers) - stored)
+            log.keep(rejections)
+            tally.rejected(rejections)
+            damage = chunk.damage
+            report_progress(0.5 + chunk.done / 2)
+    return tally.report(path.name, damage)
+
+
+class _Known(NamedTuple):
+    """What one row says of a customer: attributes by name, each kind, number and text."""
+
+    customer_id: str
+    learnt_at: int
+    attributes: dict[str, tuple[str, float | None, str | None]]
+
+
+class _CustomerReader:
+    """Reads the chunks of one file, first all to learn the kinds of its columns, then all again for their values."""
+
+    def __init__(
+        self, file: str, customer_id: str, learnt_at: str | None, settings: Settings, received_at: datetime
+    ) -> None:
+        self._file = file
+        self._customer_id = customer_id
+        self._learnt_at = learnt_at
+        self._read_instant = InstantReader(ZoneInfo(settings.timezone))
+        self._clock = Clock(received_at)
+        self._kinds: dict[str, KindFinder] = {}
+        self._copies = OrdinalCounter()
+        self._seen = OrdinalCounter()
+
+    def look_at(self, chunk: Chunk) -> None:
+        """Learn from a chunk."""
+        if not self._kinds and chunk.columns:
+            own = [name for name in (self._customer_id, self._learnt_at) if name is not None]
+            require_columns(self._file, own, list(chunk.columns))
+            self._kinds = {_checked(name): KindFinder() for name in chunk.columns if name not in own}
+        for name, kind in self._kinds.items():
+            if name in chunk.columns:
+                kind.look_at(chunk.columns[name])
+        if len(chunk.lines):
+            rows = Screening(chunk)
+            self._copies.count(self._keys(*self._who_and_when(rows))[rows.fit])
+
+    def read(self, chunk: Chunk) -> tuple[list[_Known], list[Rejection]]:
+        """Return what a chunk says of customers, and its rows that can't be taken."""
+        if not len(chunk.lines):
+            return [], list(chunk.broken)
+        rows = Screening(chunk)
+        customer_ids, learnt_at = self._who_and_when(rows)
+        keys = self._keys(customer_ids, learnt_at)[rows.fit]
+        superseded = np.zeros(len(rows), dtype=np.bool_)
+        superseded[rows.fit] = self._seen.count(keys) + 1 < self._copies.total(keys)
+        rows.reject(superseded, self._customer_id, "duplicate", "stands again further down; its last row counts")
+        columns = [
+            (name, kind.kind, rows.objects(name, partial(attribute_value, kind.kind)).tolist())
+            for name, kind in self._kinds.items()
+        ]
+        known = [
+            _Known(
+                customer_ids[row],
+                int(learnt_at[row]),
+                {name: (kind, *values[row]) for name, kind, values in columns if values[row] is not None},
+            )
+            for row in np.flatnonzero(rows.fit).tolist()
+        ]
+        return known, chunk.broken + rows.rejections
+
+    def _who_and_when(self, rows: Screening) -> tuple[NDArray[np.object_], NDArray[np.int64]]:
+        customer_ids = rows.objects(self._customer_id, required(as_id, "customer_id"))
+        if self._learnt_at is None:
+            return customer_ids, np.full(len(rows), _ALWAYS_KNOWN, dtype=np.int64)
+        return customer_ids, rows.integers(self._learnt_at, required(self._instant, "learnt_at"))
+
+    def _instant(self, value: object) -> int | None:
+        learnt_at = self._read_instant(value)
+        return None if learnt_at is None else self._clock.admit(learnt_at)
+
+    @staticmethod
+    def _keys(customer_ids: NDArray[np.object_], learnt_at: NDArray[np.int64]) -> NDArray[np.uint64]:
+        pairs = zip(customer_ids.tolist(), learnt_at.tolist(), strict=True)
+        digests = b"".join(blake2b(f"{who}\0{when}".encode(), digest_size=8).digest() for who, when in pairs)
+        return np.frombuffer(digests, dtype="<u8")
+
+
+class _AttributeWriter:
+    """Writes what is new of customers in short transactions."""
+
+    def __init__(self, database: Database, connection: Connection, received_at: int) -> None:
+        self._database = database
+        self._connection = connection
+        self._customers = KeyCache("customer", "customer_id", created_at=received_at)
+        with database.transaction(connection):
+            _ATTRIBUTES.create(connection)
+
+    def write(self, known: Sequence[_Known]) -> int:
+        """Store, and return how many rows brought anything new."""
+        per_row = max((len(row.attributes) for row in known), default=0)
+        step = max(_ATTRIBUTES_A_TRANSACTION // max(per_row, 1), 1)
+        return sum(self._write_some(known[start : start + step]) for start in range(0, len(known), step))
+
+    def _write_some(self, known: Sequence[_Known]) -> int:
+        connection = self._connection
+        with self._database.transaction(connection):
+            keys = self._customers.keys(connection, [row.customer_id for row in known])
+            created = self._customers.created
+            _ATTRIBUTES.fill(
+                connection,
+                [
+                    (keys[row.customer_id], name, row.learnt_at, *attribute)
+                    for row in known
+                    for name, attribute in row.attributes.items()
+                ],
+            )
+            changed = set(_ATTRIBUTES.insert(connection, _UPSERT))
+        return sum(row.customer_id in created or (keys[row.customer_id], row.learnt_at) in changed for row in known)
+
+
+def _checked(name: str) -> str:
+    if not name.isprintable() or len(name) > _LONGEST_NAME:
+        raise IngestError(f"The column name {name[:50]!r} is too long or can't be printed. Rename the column.")
+    return name

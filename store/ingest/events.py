@@ -1,0 +1,110 @@
+"""Ingests a file of events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from store.engine import Database
+from store.ingest.canonical import CanonicalRows
+from store.ingest.identity import RowIdentities, identify
+from store.ingest.keys import KeyCache
+from store.ingest.mapping import EventMapping
+from store.ingest.ordinals import OrdinalCounter
+from store.ingest.parse import EventParser
+from store.ingest.rejections import Rejection, RejectionLog
+from store.ingest.report import IngestReport, Tally
+from store.ingest.table_file import PLAIN, FileFormat, file_hash, read_chunks
+from store.ingest.write import ROWS_A_TRANSACTION, EventWriter, OrderConflict
+from store.settings import Settings
+from store.tables.base import to_microseconds
+
+__all__ = ["ingest_events"]
+
+
+def ingest_events(
+    database: Database,
+    settings: Settings,
+    path: Path,
+    mapping: EventMapping,
+    *,
+    received_at: datetime,
+    file_format: FileFormat = PLAIN,
+    progress: Callable[[float], None] | None = None,
+) -> IngestReport:
+    """Store the events of a CSV, CSV.gz or Parquet file.
+
+    The file is read some rows at a time, and stored in short transactions. Interrupted and run again, it ends where
+    one run would have: what is already there is left as it is.
+
+    Parameters
+    ----------
+    database : Database
+    settings : Settings
+        For currency, rates and time zone.
+    path : Path
+    mapping : EventMapping
+        Which column means what.
+    received_at : datetime
+        Now, aware; what lies more than 24 h ahead of it is rejected.
+    file_format : FileFormat
+        How a CSV file is written.
+    progress : callable, optional
+        Called with the share done, up to 1.
+
+    Returns
+    -------
+    IngestReport
+
+    Raises
+    ------
+    IngestError
+        Before anything is stored, if the file is not what its name says, is empty, or lacks a column. A file that
+        ends in the middle is stored as far as it goes, and `IngestReport.damage` says so.
+    """
+    chunks = read_chunks(path, mapping.columns(), file_format)
+    parser = EventParser(mapping, settings, received_at)
+    equals, tally, damage = OrdinalCounter(), Tally(), None
+    source = mapping.source.strip()
+    received = to_microseconds(received_at)
+    with database.bulk() as connection:
+        source_id = _source_id(database, connection, source)
+        log = RejectionLog(
+            database, connection, file=path.name, file_hash=file_hash(path), source_id=source_id, received_at=received
+        )
+        log.clear()
+        writer = EventWriter(database, connection, source_id=source_id, received_at=received)
+        for chunk in chunks:
+            rows, rejections = parser.parse(chunk)
+            tally.read(chunk.n_read)
+            conflicts = _write(writer, rows, identify(rows, source, equals), tally)
+            rejections += [_rejection(conflict, mapping) for conflict in conflicts]
+            log.keep(rejections)
+            tally.rejected(rejections)
+            damage = chunk.damage
+            if progress is not None:
+                progress(chunk.done)
+    return tally.report(path.name, damage, tally.refunds.count_unmatched(database))
+
+
+def _write(writer: EventWriter, rows: CanonicalRows, identities: RowIdentities, tally: Tally) -> list[OrderConflict]:
+    conflicts: list[OrderConflict] = []
+    for start in range(0, len(rows), ROWS_A_TRANSACTION):
+        some = slice(start, start + ROWS_A_TRANSACTION)
+        written = writer.write(rows.take(some), identities.take(some))
+        tally.written(written.stored, written.already_there)
+        tally.refunds.add(written.refunds)
+        conflicts += written.conflicts
+    return conflicts
+
+
+def _rejection(conflict: OrderConflict, mapping: EventMapping) -> Rejection:
+    return Rejection.of(conflict.line, mapping.order_id or "", conflict.order_id, "order_conflict", conflict.reason)
+
+
+def _source_id(database: Database, connection: Connection, source: str) -> int:
+    with database.transaction(connection):
+        return KeyCache("source", "name").keys(connection, [source])[source]

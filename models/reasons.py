@@ -5,7 +5,6 @@ Contributions are in log-odds. They are ranked and compared here, never turned i
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -13,34 +12,12 @@ import numpy.typing as npt
 from models.binary_classifier import FloatArray
 from models.exceptions import InputError
 
-__all__ = ["Reason", "ReasonPhrase", "Wording", "reasons_of", "sentence", "top_contributions"]
+__all__ = ["Reason", "Wording", "sentence", "top_contributions"]
 
 # A driver weaker than this share of the strongest one is not worth a person's breath.
 _FAINT = 0.1
 # A driver against is said where it weighs at least this share of the strongest one for.
 _STRONG_AGAINST = 0.5
-
-
-class ReasonPhrase(Protocol):
-    """What a feature says of itself; the catalogue's features fit it."""
-
-    @property
-    def name(self) -> str:
-        """Name of the feature."""
-        ...
-
-    @property
-    def driver(self) -> str:
-        """Group of features that tell the same story, such as inactivity, frequency, value, rhythm, season."""
-        ...
-
-    def tell(self, value: float, currency: str) -> str:
-        """Return a clause with the customer's own number, as "it has been 97 days since the last purchase".
-
-        The value is NaN where it is missing; the clause then says what its absence means ("there was only one
-        purchase so far"). An empty clause stands for a feature that has nothing to say at this value.
-        """
-        ...
 
 
 @dataclass(frozen=True)
@@ -72,20 +49,23 @@ class Wording:
 
     Attributes
     ----------
+    lone_sign : str
+        Opens what little pushes towards the target where all drivers push against it.
     nothing_towards : str
-        Said where nothing pushes towards the target, such as "Nothing in the history points to leaving".
+        Said where nothing at all pushes towards the target.
     against : str
         Opens what speaks against it.
     """
 
-    nothing_towards: str = "Nothing in the history points to leaving"
-    against: str = "On the other hand,"
+    lone_sign: str
+    nothing_towards: str
+    against: str
 
 
 def top_contributions(
-    contributions: FloatArray, k: int
+    contributions: FloatArray, k: int, *, towards: int = 0
 ) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Return each row's k largest contributions by absolute size, and the sum of all others.
+    """Return k contributions of each row, largest absolute size first, and the sum of all others.
 
     Parameters
     ----------
@@ -93,6 +73,9 @@ def top_contributions(
         SHAP values in log-odds, finite.
     k : int
         How many to keep, from 1; all of them if there are fewer.
+    towards : int
+        Places kept for the largest ones above 0, up to k; the others go to the largest of the rest by absolute size.
+        So a customer whom nearly everything speaks for still has what speaks against.
 
     Returns
     -------
@@ -116,65 +99,16 @@ def top_contributions(
         )
     if k < 1:
         raise InputError(f"expected to keep at least 1 contribution a row, got k = {k}")
-    n_kept = min(k, values.shape[1])
-    rows = np.arange(len(values))
-    size = np.abs(values)
-    index = np.empty((len(values), n_kept), dtype=np.int16)
-    value = np.empty((len(values), n_kept))
-    # k passes of argmax, since it takes the first of equal values; argpartition leaves ties to chance.
-    for position in range(n_kept):
-        largest = size.argmax(axis=1)
-        index[:, position] = largest
-        value[:, position] = values[rows, largest]
-        size[rows, largest] = -1.0
-        values[rows, largest] = 0.0
-    return index, value, values.sum(axis=1)
-
-
-def reasons_of(
-    index: Sequence[int] | npt.NDArray[np.int16],
-    value: Sequence[float] | FloatArray,
-    features: FloatArray,
-    phrases: Sequence[ReasonPhrase],
-    *,
-    currency: str,
-) -> tuple[Reason, ...]:
-    """Return one customer's reasons, in the order given.
-
-    Parameters
-    ----------
-    index, value : shape (k,)
-        One row of ``top_contributions``, without the padding that a store may add.
-    features : ndarray, shape (n_features,)
-        The customer's feature values; NaN is missing.
-    phrases : sequence of ReasonPhrase, length n_features
-        The features, in the order of the columns.
-    currency : str
-        Handed to the clauses.
-
-    Raises
-    ------
-    InputError
-        Lengths that differ.
-    """
-    if len(index) != len(value) or len(features) != len(phrases):
-        raise InputError(
-            f"expected as many contributions as indices and as many values as phrases, got {len(value)} for "
-            f"{len(index)} and {len(features)} for {len(phrases)}"
-        )
-    reasons = []
-    for column, contribution in zip(index, value, strict=True):
-        phrase, own = phrases[int(column)], float(features[int(column)])
-        reasons.append(
-            Reason(
-                feature=phrase.name,
-                driver=phrase.driver,
-                value=None if np.isnan(own) else own,
-                contribution=float(contribution),
-                text=phrase.tell(own, currency),
-            )
-        )
-    return tuple(reasons)
+    columns = np.broadcast_to(np.arange(values.shape[1]), values.shape)
+    # Sorting is stable in the last key given first, so equal sizes go by column.
+    place_above_0 = np.lexsort((columns, -values), axis=1).argsort(axis=1)
+    has_place = (values > 0) & (place_above_0 < min(towards, k))
+    kept = np.lexsort((columns, -np.abs(values), ~has_place), axis=1)[:, :k]
+    by_size = np.lexsort((kept, -np.abs(np.take_along_axis(values, kept, axis=1))), axis=1)
+    index = np.take_along_axis(kept, by_size, axis=1)
+    value = np.take_along_axis(values, index, axis=1)
+    np.put_along_axis(values, index, 0.0, axis=1)
+    return index.astype(np.int16), value, values.sum(axis=1)
 
 
 def sentence(reasons: Sequence[Reason], *, wording: Wording, most_towards: int = 3, most_against: int = 1) -> str:
@@ -184,6 +118,7 @@ def sentence(reasons: Sequence[Reason], *, wording: Wording, most_towards: int =
     sign, so the driver's sum decides whether it pushes towards the target or against, and its strongest feature in that
     direction gives the clause. Drivers come strongest first. A driver under a tenth of the strongest is left out; one
     against the target is added to reasons for it where it weighs at least half as much as the strongest of those.
+    Where no driver pushes towards the target, the one feature that does most is named as the lone sign.
 
     Parameters
     ----------
@@ -197,17 +132,28 @@ def sentence(reasons: Sequence[Reason], *, wording: Wording, most_towards: int =
     Returns
     -------
     str
-        Such as "It has been 97 days since the last purchase and there were no purchases in the last 90 days. On the
-        other hand, there were 12 purchases in the year before."
+        Such as "It has been 97 days since the last purchase and there were no purchases in the last 90 days. Speaking
+        for staying: there were 12 purchases in the year before."
     """
     towards, against = _by_direction(reasons)
-    for_text = _joined([reason.text for _, reason in towards[:most_towards]])
-    if not towards:
-        against_text = _joined([reason.text for _, reason in against[:most_against]])
-        return f"{wording.nothing_towards}: {against_text}." if against_text else f"{wording.nothing_towards}."
-    strong = [reason.text for weight, reason in against if weight >= _STRONG_AGAINST * towards[0][0]]
-    first = f"{for_text[0].upper()}{for_text[1:]}."
-    return f"{first} {wording.against} {_joined(strong[:most_against])}." if strong[:most_against] else first
+    if towards:
+        if against and against[0][0] < _STRONG_AGAINST * towards[0][0]:
+            against = []
+        first = _capitalised(_joined([reason.text for _, reason in towards[:most_towards]]))
+    elif (lone := _lone_sign(reasons)) is not None:
+        against = [(weight, reason) for weight, reason in against if reason.driver != lone.driver]
+        first = f"{wording.lone_sign} {lone.text}"
+    else:
+        first = wording.nothing_towards
+    against_text = _joined([reason.text for _, reason in against[:most_against]])
+    return f"{first}. {wording.against} {against_text}." if against_text else f"{first}."
+
+
+def _lone_sign(reasons: Sequence[Reason]) -> Reason | None:
+    """Return the feature that pushes most towards the target, None if none does so noticeably."""
+    strongest = max((abs(reason.contribution) for reason in reasons), default=0.0)
+    signs = [reason for reason in reasons if reason.contribution > _FAINT * strongest and reason.text]
+    return min(signs, key=lambda reason: (-reason.contribution, reason.feature), default=None)
 
 
 def _by_direction(reasons: Sequence[Reason]) -> tuple[list[tuple[float, Reason]], list[tuple[float, Reason]]]:
@@ -235,3 +181,7 @@ def _joined(clauses: Sequence[str]) -> str:
     if len(clauses) < 2:
         return "".join(clauses)
     return f"{', '.join(clauses[:-1])} and {clauses[-1]}"
+
+
+def _capitalised(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}"

@@ -23,10 +23,16 @@ __all__ = ["CHURN_WORDING", "REASONS_KEPT", "Scores", "churn_sentence", "read_re
 
 FloatArray = NDArray[np.float64]
 
-# Enough for the drivers of a sentence; the rest is summed up as "all other features".
+# Enough for the drivers of a sentence, with room for what speaks for leaving even where most speaks against it; the
+# rest is summed up as "all other features".
 REASONS_KEPT = 8
+REASONS_TOWARDS = 3
 
-CHURN_WORDING = Wording(nothing_towards="Nothing in the history points to leaving", against="Speaking for staying:")
+CHURN_WORDING = Wording(
+    lone_sign="The main sign of leaving is that",
+    nothing_towards="No sign of leaving stands out: the risk is the one that every customer carries",
+    against="What speaks for staying is that",
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -149,7 +155,9 @@ def score(
         contributions, base_value = classifier.contributions(inputs)
         raw_margin[rows] = classifier.raw_margin(inputs)
         probability[rows] = bundle.churn.calibrator.predict(raw_margin[rows])
-        reason_feature[rows], reason_contribution[rows], other[rows] = top_contributions(contributions, kept)
+        reason_feature[rows], reason_contribution[rows], other[rows] = top_contributions(
+            contributions, kept, towards=REASONS_TOWARDS
+        )
 
     primary, member = assign_segments(
         policy,

@@ -15,21 +15,21 @@ class TrainingRequest(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     horizon_days: int = Field(
-        90, ge=1, le=1825, description="Days ahead that churn looks: no purchase within them is churn."
+        default=90, ge=1, le=1825, description="Days ahead that churn looks: no purchase within them is churn."
     )
     activity_days: int | None = Field(
-        None,
+        default=None,
         ge=1,
         le=7300,
         description="A customer is judged who purchased within so many days; empty means twice the horizon.",
     )
     as_of: date | None = Field(
-        None, description="Train as if it were midnight of this day; empty means the end of the log."
+        default=None, description="Train as if it were midnight of this day; empty means the end of the log."
     )
-    trials: int = Field(25, ge=1, le=10_000, description="Settings of the classifier that the search tries.")
-    seed: int = Field(0, ge=0, le=2**31 - 1, description="Seed of everything random.")
+    trials: int = Field(default=25, ge=1, le=10_000, description="Settings of the classifier that the search tries.")
+    seed: int = Field(default=0, ge=0, le=2**31 - 1, description="Seed of everything random.")
     time_limit_seconds: int = Field(
-        900, ge=1, le=86_400, description="Safety stop of the search; reaching it is recorded in the report."
+        default=900, ge=1, le=86_400, description="Safety stop of the search; reaching it is recorded in the report."
     )
 
     @property

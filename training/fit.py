@@ -18,9 +18,11 @@ from training.dataset import Dataset, Rows
 
 __all__ = ["LOGIT_RFM", "ClassifierSettings", "fit_evaluated", "fit_final", "out_of_fold_margins"]
 
-# Threads are fixed, since LightGBM sums in another order with another number of them.
-_THREADS = 2
 _FOLDS = 5
+
+# Below this many rows a second thread costs more than it brings, above all beside other work. The number depends on
+# the rows alone, since LightGBM may sum in another order with another number of threads.
+_ROWS_FOR_TWO_THREADS = 500_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,8 @@ class ClassifierSettings:
         if self.kind == "logistic":
             return LogisticModel(**self.params).fit(X, rows.y, feature_names=self.features)
         watched = None if early_stopping is None else (early_stopping.inputs(self.features), early_stopping.y)
-        model = PropensityModel(params=LightGBMParams(**self.params), seed=seed, num_threads=_THREADS)
+        threads = 1 if len(rows.y) < _ROWS_FOR_TWO_THREADS else 2
+        model = PropensityModel(params=LightGBMParams(**self.params), seed=seed, num_threads=threads)
         return model.fit(X, rows.y, feature_names=self.features, early_stopping=watched)
 
     def with_rounds_of(self, classifier: BinaryClassifier) -> ClassifierSettings:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import gzip
 import io
+import itertools
 import zlib
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from operator import itemgetter
 from pathlib import Path
-from typing import BinaryIO, Self
+from typing import Any
 
 import numpy as np
 
@@ -21,7 +23,9 @@ from store.ingest.rejections import Rejection
 
 __all__ = ["read_csv"]
 
+_BLOCK = 1 << 18  # characters
 _LONGEST_LINE = 1 << 20
+_BLOCKS_KEPT = 8
 _DAMAGE = (EOFError, gzip.BadGzipFile, zlib.error, UnicodeError)
 
 
@@ -51,93 +55,95 @@ def read_csv(path: Path, columns: Sequence[str] | None, *, delimiter: str, encod
     """
     size = max(path.stat().st_size, 1)
     with path.open("rb") as raw:
-        lines = _Lines(_decoded(raw, compressed=path.name.lower().endswith(".gz"), encoding=encoding))
-        records = _Records(lines, delimiter)
-        header = _header(path.name, records, columns, delimiter)
-        while True:
-            chunk = records.chunk(header, lambda: min(raw.tell() / size, 1.0))
-            yield chunk
-            if records.at_end:
-                return
+        stream: Any = gzip.GzipFile(fileobj=raw) if path.name.lower().endswith(".gz") else raw
+        records = _Records(_Lines(stream, encoding), delimiter)
+        header = records.header(path.name)
+        positions = _positions(path.name, header, columns)
+        while not records.at_end:
+            yield records.chunk(len(header), positions, lambda: min(raw.tell() / size, 1.0))
 
 
-def _decoded(raw: BinaryIO, *, compressed: bool, encoding: str) -> io.TextIOWrapper:
-    # Bytes that are not in the encoding become lone surrogates, which cost only the rows that they stand in.
-    stream = gzip.GzipFile(fileobj=raw) if compressed else raw
-    return io.TextIOWrapper(stream, encoding=encoding, errors="surrogateescape", newline="")
-
-
-class _Header:
-    """Where the wanted columns stand."""
-
-    def __init__(self, width: int, positions: dict[str, int]) -> None:
-        self.width = width
-        self.positions = positions
-
-
-def _header(file: str, records: _Records, columns: Sequence[str] | None, delimiter: str) -> _Header:
-    record = records.next_record()
-    if record is None:
-        if records.damage is not None:
-            raise IngestError(f"{file} can't be read: {records.damage}.")
-        raise IngestError(f"{file} has no header: its first line should name the columns.")
-    if isinstance(record, Rejection):
-        raise IngestError(f"{file} has no header that can be read: line {record.line} {record.reason}.")
-    present = [name.strip() for name in record]
-    other = [
-        found for found in (";", "\t", "|", ",") if found != delimiter and len(present) == 1 and found in present[0]
-    ]
-    hint = f"If cells are separated by {other[0]!r}, say so with --delimiter." if other else ""
+def _positions(file: str, header: list[str], columns: Sequence[str] | None) -> dict[str, int]:
+    """Return where the wanted columns stand."""
+    present = [name.strip() for name in header]
+    other = next((found for found in ";\t|," if len(present) == 1 and found in present[0]), None)
+    hint = f"If cells are separated by {other!r}, say so with --delimiter." if other else ""
     wanted = [name for name in present if name] if columns is None else columns
     require_columns(file, wanted, present, hint)
-    return _Header(len(present), {name: present.index(name) for name in wanted})
+    return {name: present.index(name) for name in wanted}
 
 
 class _Lines:
-    """Feeds the lines of a stream to a `csv.reader`, and takes back what a broken record has swallowed."""
+    """The lines of a stream, with their ends, in blocks; the latest are kept, to be read again.
 
-    def __init__(self, stream: io.TextIOWrapper) -> None:
+    A record that a stray quote has swallowed is read again from its second line on. It rarely spans more than two
+    blocks, since the `csv` module gives up on a cell longer than half a block.
+    """
+
+    def __init__(self, stream: Any, encoding: str) -> None:
         self._stream = stream
-        self._returned: deque[str] = deque()
-        self.number = 0  # of the last line fed
-        self.record: list[str] = []  # lines fed since the record began
+        # Bytes that are not in the encoding become lone surrogates, which cost only the rows that they stand in.
+        self._decoder = codecs.getincrementaldecoder(encoding)(errors="surrogateescape")
+        self._kept: deque[tuple[int, list[str]]] = deque(maxlen=_BLOCKS_KEPT)  # number of the first line, lines
+        self._rest = ""
+        self._ended = False
+        self._number = 0  # of the last line read
         self.damage: str | None = None
 
-    def __iter__(self) -> Self:
-        return self
+    @property
+    def earliest(self) -> int:
+        """Number of the first line that can still be read again."""
+        return self._kept[0][0] if self._kept else 1
 
-    def __next__(self) -> str:
-        line = self._returned.popleft() if self._returned else self._read()
-        if not line:
-            raise StopIteration
-        self.number += 1
-        self.record.append(line)
-        return line
+    def from_line(self, number: int) -> Iterator[str]:
+        """Feed the lines from this one on."""
+        return itertools.chain.from_iterable(self._blocks_from(number))
 
-    def take_back_all_but_first(self) -> None:
-        """Feed the lines of the present record again, but for its first."""
-        self._returned.extendleft(reversed(self.record[1:]))
-        self.number -= len(self.record) - 1
-        del self.record[1:]
+    def text(self, number: int, n_lines: int = 1) -> str:
+        """Return some of the latest lines without the last line's end."""
+        return "".join(itertools.islice(self.from_line(number), n_lines)).rstrip("\r\n")
 
-    def has_more(self) -> bool:
-        """Whether there is another line."""
-        if not self._returned and (line := self._read()):
-            self._returned.append(line)
-        return bool(self._returned)
+    def _blocks_from(self, number: int) -> Iterator[list[str]]:
+        while True:
+            while number > self._number and not self._ended:
+                self._read_block()
+            if number > self._number:
+                return
+            first, lines = next((first, lines) for first, lines in self._kept if number < first + len(lines))
+            yield lines[number - first :] if number > first else lines
+            number = first + len(lines)
 
-    def _read(self) -> str:
-        if self.damage is not None:
-            return ""
-        try:
-            line = rest = self._stream.readline(_LONGEST_LINE)
-            while len(rest) == _LONGEST_LINE and not rest.endswith("\n"):
-                # No row of a real file is that long: its end is dropped, and its cells will be too long as well.
-                rest = self._stream.readline(_LONGEST_LINE)
-        except _DAMAGE as error:
-            self.damage = f"it is damaged or ends in the middle, after line {self.number:,} ({error})"
-            return ""
-        return line
+    def _read_block(self) -> None:
+        lines = io.StringIO(self._whole_lines(), newline="").readlines()
+        if lines:
+            self._kept.append((self._number + 1, lines))
+            self._number += len(lines)
+
+    def _whole_lines(self) -> str:
+        """Read on to the end of a line at least, and leave what has begun after it for the next time."""
+        parts, size = [self._rest], len(self._rest)
+        while size < _LONGEST_LINE:
+            try:
+                # One piece at a time: what comes before damage must not be lost with it.
+                read = self._stream.read1(_BLOCK)
+                part = self._decoder.decode(read, final=not read)
+            except _DAMAGE as error:
+                # What stands behind the last line's end may have lost its own end, so it is no row.
+                self.damage = f"it is damaged or ends in the middle ({error})"
+                read, part, parts = b"", "", [""]
+            if not read:
+                self._ended = True
+                parts.append(part)
+                break
+            end = max(part.rfind("\n"), part.rfind("\r", 0, -1)) + 1
+            if end:
+                self._rest = part[end:]
+                return "".join([*parts, part[:end]])
+            parts.append(part)
+            size += len(part)
+        # At the end of the file, or in a line longer than any real row: it is cut, and will not have all its cells.
+        self._rest = ""
+        return "".join(parts)
 
 
 class _Records:
@@ -145,61 +151,72 @@ class _Records:
 
     def __init__(self, lines: _Lines, delimiter: str) -> None:
         self._lines = lines
-        # Strict, so that a quote that is never closed is seen.
-        self._reader = csv.reader(lines, delimiter=delimiter, strict=True)
-        self._start = 0
+        self._delimiter = delimiter
+        self._cut_off: str | None = None
         self.at_end = False
+        self._begin(1)
 
     @property
     def damage(self) -> str | None:
         """What is wrong with the file's end, if anything."""
-        return self._lines.damage
+        return self._lines.damage or self._cut_off
 
-    def next_record(self) -> list[str] | Rejection | None:
-        """Return the cells of the next record, a rejection if its quotes are broken, None at the end."""
-        lines = self._lines
-        while True:
-            lines.record.clear()
-            self._start = lines.number + 1
-            try:
-                record = next(self._reader)
-            except StopIteration:
-                self.at_end = True
-                return None
-            except csv.Error as error:
-                lines.take_back_all_but_first()
-                reason = f"has a quote that is never closed, or closes within a cell ({error})"
-                return Rejection.of(self._start, "", lines.record[0].rstrip("\r\n"), "fields", reason)
-            if record:
-                return record
+    def header(self, file: str) -> list[str]:
+        """Return the cells of the first record; raise `IngestError` if it has none that can be read."""
+        try:
+            header = next((record for record in self._reader if record), None)
+        except csv.Error as error:
+            raise IngestError(f"The header of {file} can't be read: {error}.") from error
+        if header is None:
+            raise IngestError(f"{file} has no header{f': {self.damage}' if self.damage else ''}.")
+        return header
 
-    def chunk(self, header: _Header, done: Callable[[], float]) -> Chunk:
-        """Read the next rows."""
+    def chunk(self, width: int, positions: dict[str, int], done: Callable[[], float]) -> Chunk:
+        """Read the next rows: those with as many cells as the header, and the others as rejections."""
         rows: list[list[str]] = []
         at: list[int] = []
         broken: list[Rejection] = []
-        while len(rows) + len(broken) < ROWS_A_CHUNK:
-            record = self.next_record()
-            if record is None:
-                break
-            if isinstance(record, list) and len(record) == header.width:
-                rows.append(record)
-                at.append(self._start)
-                continue
-            broken.append(record if isinstance(record, Rejection) else self._wrong_width(record, header.width))
-            if not self._lines.has_more() and self._lines.damage is None and self._is_cut_off(record, header.width):
-                self._lines.damage = (
-                    f"it ends in the middle: its last line, {self._start:,}, is no whole row of {header.width} cells"
-                )
-        columns = {name: Cells.of(list(map(itemgetter(i), rows))) for name, i in header.positions.items()}
+        while not self.at_end and len(rows) + len(broken) < ROWS_A_CHUNK:
+            reader, offset = self._reader, self._offset
+            last = offset + reader.line_num
+            room = ROWS_A_CHUNK - len(rows) - len(broken)
+            try:
+                for record in itertools.islice(reader, room):
+                    room -= 1
+                    if len(record) == width:
+                        rows.append(record)
+                        at.append(last + 1)
+                    elif record:
+                        broken.append(self._wrong_width(last + 1, record, width))
+                    last = offset + reader.line_num
+                self.at_end = room > 0
+            except csv.Error as error:
+                broken.append(self._broken_quotes(last + 1, error))
+                self._begin(last + 2)
+        columns = {name: Cells.of(list(map(itemgetter(i), rows))) for name, i in positions.items()}
         lines = np.array(at, dtype=np.int64)
-        return Chunk(lines, columns, broken, done(), self._lines.damage if self.at_end else None)
+        return Chunk(lines, columns, broken, done(), self.damage if self.at_end else None)
 
-    def _wrong_width(self, record: list[str], width: int) -> Rejection:
-        text = "".join(self._lines.record).rstrip("\r\n")
-        reason = f"has {len(record)} cells where the header has {width}"
-        return Rejection.of(self._start, "", text, "fields", reason)
+    def _begin(self, line: int) -> None:
+        """Read on from this line."""
+        line = max(line, self._lines.earliest)
+        self._offset = line - 1
+        # Strict, so that a quote that is never closed is seen.
+        self._reader = csv.reader(self._lines.from_line(line), delimiter=self._delimiter, strict=True)
 
-    @staticmethod
-    def _is_cut_off(record: list[str] | Rejection, width: int) -> bool:
-        return isinstance(record, Rejection) or len(record) < width
+    def _wrong_width(self, line: int, record: list[str], width: int) -> Rejection:
+        n_lines = self._offset + self._reader.line_num - line + 1
+        text = self._lines.text(line, n_lines)
+        if len(record) < width:
+            self._note_cut_off(line + n_lines - 1)
+        return Rejection.of(line, "", text, "fields", f"has {len(record)} cells where the header has {width}")
+
+    def _broken_quotes(self, line: int, error: csv.Error) -> Rejection:
+        self._note_cut_off(line)
+        reason = f"has a quote that is never closed, or that closes within a cell ({error})"
+        return Rejection.of(line, "", self._lines.text(line), "fields", reason)
+
+    def _note_cut_off(self, line: int) -> None:
+        """Note that a line is no whole row; only if it is the last one does that say anything of the file."""
+        if next(self._lines.from_line(line + 1), None) is None:
+            self._cut_off = f"it ends in the middle: its last line, {line:,}, is no whole row"

@@ -104,7 +104,7 @@ def ingest_customers(
     received = to_microseconds(received_at)
     with database.bulk() as connection:
         with database.transaction(connection):
-            source_id = KeyCache("source", "name").keys(connection, [_SOURCE])[_SOURCE]
+            source_id = KeyCache(connection, "source", "name").keys([_SOURCE])[_SOURCE]
         log = RejectionLog(
             database, connection, file=path.name, file_hash=file_hash(path), source_id=source_id, received_at=received
         )
@@ -205,7 +205,7 @@ class _AttributeWriter:
     def __init__(self, database: Database, connection: Connection, received_at: int) -> None:
         self._database = database
         self._connection = connection
-        self._customers = KeyCache("customer", "customer_id", created_at=received_at)
+        self._customers = KeyCache(connection, "customer", "customer_id", created_at=received_at)
         with database.transaction(connection):
             _ATTRIBUTES.create(connection)
 
@@ -218,7 +218,7 @@ class _AttributeWriter:
     def _write_some(self, known: Sequence[_Known]) -> int:
         connection = self._connection
         with self._database.transaction(connection):
-            keys = self._customers.keys(connection, [row.customer_id for row in known])
+            keys = self._customers.keys([row.customer_id for row in known])
             created = self._customers.created
             _ATTRIBUTES.fill(
                 connection,
@@ -228,7 +228,7 @@ class _AttributeWriter:
                     for name, attribute in row.attributes.items()
                 ],
             )
-            changed = set(_ATTRIBUTES.insert(connection, _UPSERT))
+            changed = set(_ATTRIBUTES.run(connection, _UPSERT))
         return sum(row.customer_id in created or (keys[row.customer_id], row.learnt_at) in changed for row in known)
 
 

@@ -107,4 +107,4 @@ def _rejection(conflict: OrderConflict, mapping: EventMapping) -> Rejection:
 
 def _source_id(database: Database, connection: Connection, source: str) -> int:
     with database.transaction(connection):
-        return KeyCache("source", "name").keys(connection, [source])[source]
+        return KeyCache(connection, "source", "name").keys([source])[source]

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sqlalchemy import Connection, Table, bindparam, select, text
+from sqlalchemy import Connection
 
-from store.tables import Base
+from store.ingest.staging import StagingTable
 
 __all__ = ["KeyCache"]
 
-_TEXTS_A_STATEMENT = 500
 _LARGEST_CACHE = 500_000
 
 
@@ -19,6 +18,8 @@ class KeyCache:
 
     Parameters
     ----------
+    connection : Connection
+        What it works on, inside the transactions that the caller begins.
     table : str
         Name of the table.
     column : str
@@ -26,52 +27,54 @@ class KeyCache:
     **always : int
         What else a new row holds.
 
-    Notes
-    -----
-    What it has found it remembers, up to half a million texts; a transaction that is rolled back takes the rows back
-    but not the memory, so the cache must not outlive it.
-
     Attributes
     ----------
     created : set of str
         The texts that the last call of `keys` has stored.
+
+    Notes
+    -----
+    What it has found it remembers, up to half a million texts; a transaction that is rolled back takes the rows back
+    but not the memory, so the cache must not outlive it.
     """
 
-    def __init__(self, table: str, column: str, **always: int) -> None:
-        self._column = column
-        self._always = always
+    def __init__(self, connection: Connection, table: str, column: str, **always: int) -> None:
+        self._connection = connection
+        self._incoming = StagingTable(table, (column,))
         self._keys: dict[str, int] = {}
         self.created: set[str] = set()
-        found: Table = Base.metadata.tables[table]
-        text_of = found.c[column]
-        self._select = select(text_of, found.c.id).where(text_of.in_(bindparam("texts", expanding=True)))
-        columns = [column, *always]
-        self._insert = text(
-            f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join(f':{name}' for name in columns)}) "
-            f"ON CONFLICT ({column}) DO NOTHING"
+        name = self._incoming.name
+        self._select = f"SELECT t.{column}, t.id FROM {name} i JOIN {table} t ON t.{column} = i.{column}"
+        columns = ", ".join([column, *always])
+        values = ", ".join([column, *(str(int(value)) for value in always.values())])
+        # In one order everywhere, so that two processes never wait for each other in a circle.
+        self._insert = (
+            f"INSERT INTO {table} ({columns}) SELECT {values} FROM {name} ORDER BY {column} "
+            f"ON CONFLICT ({column}) DO NOTHING RETURNING {column}, id"
         )
+        self._is_ready = False
 
-    def keys(self, connection: Connection, texts: Iterable[str]) -> dict[str, int]:
-        """Return the key of each text, inside the transaction of `connection`.
-
-        The mapping holds at least these texts.
-        """
+    def keys(self, texts: Iterable[str]) -> dict[str, int]:
+        """Return the key of each text; the mapping holds at least these texts."""
         wanted = set(texts)
         if len(self._keys) + len(wanted) > _LARGEST_CACHE:
             self._keys.clear()
-        # In one order everywhere, so that two processes never wait for each other.
-        unknown = sorted(wanted - self._keys.keys())
         self.created = set()
+        self._find(wanted - self._keys.keys())
+        unknown = wanted - self._keys.keys()
         if unknown:
-            self._find(connection, unknown)
-            new = [name for name in unknown if name not in self._keys]
-            if new:
-                self.created = set(new)
-                connection.execute(self._insert, [{self._column: name, **self._always} for name in new])
-                self._find(connection, new)
+            self._incoming.fill(self._connection, [(text,) for text in unknown])
+            new = dict(self._incoming.run(self._connection, self._insert))
+            self._keys.update(new)
+            self.created = set(new)
+            # Another process may have stored some in between.
+            self._find(unknown - new.keys())
         return self._keys
 
-    def _find(self, connection: Connection, texts: list[str]) -> None:
-        for start in range(0, len(texts), _TEXTS_A_STATEMENT):
-            found = connection.execute(self._select, {"texts": texts[start : start + _TEXTS_A_STATEMENT]})
-            self._keys.update((name, key) for name, key in found)
+    def _find(self, texts: set[str]) -> None:
+        if texts:
+            if not self._is_ready:
+                self._incoming.create(self._connection)
+                self._is_ready = True
+            self._incoming.fill(self._connection, [(text,) for text in texts])
+            self._keys.update(dict(self._incoming.run(self._connection, self._select)))

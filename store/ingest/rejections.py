@@ -143,7 +143,7 @@ class RejectionLog:
                         for rejection in ordered[start : start + _ROWS_A_TRANSACTION]
                     ],
                 )
-                _ROWS.insert(self._connection, _KEEP)
+                _ROWS.run(self._connection, _KEEP)
 
 
 def _printable(value: str) -> str:

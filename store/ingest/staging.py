@@ -62,8 +62,8 @@ class StagingTable:
         connection.exec_driver_sql(f"DELETE FROM {self.name}")
         load(connection, self.name, self.column_names, rows)
 
-    def insert(self, connection: Connection, statement: str) -> list[tuple[Any, ...]]:
-        """Run a statement that inserts from it, and return what it returns.
+    def run(self, connection: Connection, statement: str) -> list[tuple[Any, ...]]:
+        """Run a statement that reads from it, and return what that returns.
 
         On the driver itself: for a row a microsecond long the engine's own result would cost more than the database.
         """

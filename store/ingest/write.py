@@ -18,7 +18,7 @@ from store.ingest.staging import StagingTable, load
 
 __all__ = ["ROWS_A_TRANSACTION", "EventWriter", "OrderConflict", "Written"]
 
-ROWS_A_TRANSACTION = 4_096
+ROWS_A_TRANSACTION = 3_072
 
 _EVENTS = StagingTable(
     "event",
@@ -118,11 +118,11 @@ class EventWriter:
         self._connection = connection
         self._source_id = source_id
         self._received_at = received_at
-        self._customers = KeyCache("customer", "customer_id", created_at=received_at)
-        self._event_types = KeyCache("event_type", "name")
-        self._products = KeyCache("product", "product_id")
-        self._categories = KeyCache("category", "levels")
-        self._channels = KeyCache("channel", "name")
+        self._customers = KeyCache(connection, "customer", "customer_id", created_at=received_at)
+        self._event_types = KeyCache(connection, "event_type", "name")
+        self._products = KeyCache(connection, "product", "product_id")
+        self._categories = KeyCache(connection, "category", "levels")
+        self._channels = KeyCache(connection, "channel", "name")
         self._comparison = OrderComparison()
         with database.transaction(connection):
             _EVENTS.create(connection)
@@ -138,7 +138,7 @@ class EventWriter:
             new_lines = self._insert_lines(batch, fitting, new)
             self._update_heads(batch, stored_heads, fitting, new_lines)
             conflicts = self._compare(batch, conflicting, stored_heads)
-            customers = self._customers.keys(self._connection, set(batch.customer_id))
+            customers = self._customers.keys(set(batch.customer_id))
         stored_rows = [row for row, own in enumerate(batch.own) if own in (new_lines if batch.is_line[row] else new)]
         # A request may hold a row twice; it is stored once.
         stored = len({batch.own[row] for row in stored_rows})
@@ -152,9 +152,9 @@ class EventWriter:
     def _insert_events(self, batch: Batch) -> dict[bytes, int]:
         """Store events by themselves and heads of orders; return the id of each that is new."""
         connection = self._connection
-        customers = self._customers.keys(connection, batch.customer_id)
-        event_types = self._event_types.keys(connection, batch.event)
-        channels = self._channels.keys(connection, _given(batch.channel))
+        customers = self._customers.keys(batch.customer_id)
+        event_types = self._event_types.keys(batch.event)
+        channels = self._channels.keys(_given(batch.channel))
         _EVENTS.fill(
             connection,
             [
@@ -176,7 +176,7 @@ class EventWriter:
                 for (identity, details), row in zip(batch.details.items(), batch.first_row.values(), strict=True)
             ],
         )
-        return dict(_EVENTS.insert(connection, _INSERT_EVENTS))
+        return dict(_EVENTS.run(connection, _INSERT_EVENTS))
 
     def _stored_heads(self, new: dict[bytes, int]) -> dict[bytes, StoredHead]:
         """Read the heads of orders that were there before, and keep others from changing them meanwhile."""
@@ -217,8 +217,8 @@ class EventWriter:
         if not lines:
             return set()
         connection = self._connection
-        products = self._products.keys(connection, _given(batch.product))
-        categories = self._categories.keys(connection, _given(batch.category))
+        products = self._products.keys(_given(batch.product))
+        categories = self._categories.keys(_given(batch.category))
         # By identity, because a request may hold a row twice.
         of_new_orders: dict[bytes, tuple[object, ...]] = {}
         of_stored_orders: dict[bytes, tuple[object, ...]] = {}
@@ -239,7 +239,7 @@ class EventWriter:
         new_lines = set(of_new_orders)
         if of_stored_orders:
             _LINES.fill(connection, of_stored_orders.values())
-            new_lines.update(identity for (identity,) in _LINES.insert(connection, _INSERT_LINES))
+            new_lines.update(identity for (identity,) in _LINES.run(connection, _INSERT_LINES))
         return new_lines
 
     def _update_heads(
@@ -261,7 +261,7 @@ class EventWriter:
             if details != stored_heads[head].details
         )
         if changed:
-            channels = self._channels.keys(self._connection, _given(details.channel for _, details in changed))
+            channels = self._channels.keys(_given(details.channel for _, details in changed))
             self._connection.execute(
                 _UPDATE_HEAD,
                 [

@@ -1,7 +1,5 @@
 """Reasons: ranked numbers that sum, and sentences that a person can say."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,21 +7,13 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hypothesis_numpy
 
 from models.exceptions import InputError
-from models.reasons import Reason, Wording, reasons_of, sentence, top_contributions
+from models.reasons import Reason, Wording, sentence, top_contributions
 
-CHURN = Wording()
-
-
-@dataclass(frozen=True)
-class Phrase:
-    name: str
-    driver: str
-    template: str
-
-    def tell(self, value: float, currency: str) -> str:
-        if np.isnan(value):
-            return "there was only one purchase so far"
-        return self.template.format(value=value, currency=currency)
+CHURN = Wording(
+    lone_sign="There is only one sign of leaving:",
+    nothing_towards="Nothing in the history points to leaving",
+    against="On the other hand,",
+)
 
 
 def reason(driver: str, contribution: float, text: str, feature: str | None = None) -> Reason:
@@ -75,20 +65,13 @@ def test_illegal_contributions_are_refused() -> None:
         top_contributions(np.zeros(3), 1)
 
 
-def test_reasons_carry_the_customers_own_value_in_their_text() -> None:
-    phrases = [
-        Phrase("days_since_last_purchase", "inactivity", "it has been {value:.0f} days since the last purchase"),
-        Phrase("mean_gap", "rhythm", "the usual gap between purchases is {value:.0f} days"),
-        Phrase("mean_value", "value", "a usual purchase is {value:.2f} {currency}"),
-    ]
-    found = reasons_of([2, 0, 1], [0.5, -0.4, 0.1], np.array([97.0, np.nan, 35.5]), phrases, currency="USD")
-    assert found == (
-        Reason("mean_value", "value", 35.5, 0.5, "a usual purchase is 35.50 USD"),
-        Reason("days_since_last_purchase", "inactivity", 97.0, -0.4, "it has been 97 days since the last purchase"),
-        Reason("mean_gap", "rhythm", None, 0.1, "there was only one purchase so far"),
-    )
-    with pytest.raises(InputError, match="as many contributions as indices"):
-        reasons_of([0], [0.1, 0.2], np.zeros(3), phrases, currency="USD")
+def test_places_are_kept_for_what_pushes_towards_the_target() -> None:
+    values = np.array([[-5.0, 0.1, -4.0, 0.3, -3.0, 0.2]])
+    for towards, expected in ((0, [0, 2, 4]), (1, [0, 2, 3]), (2, [0, 3, 5]), (3, [3, 5, 1]), (9, [3, 5, 1])):
+        index, value, other = top_contributions(values, 3, towards=towards)
+        assert index.tolist() == [expected]
+        assert value.sum() + other == pytest.approx(values.sum())
+    assert top_contributions(-np.abs(values), 3, towards=3)[0].tolist() == [[0, 2, 4]]
 
 
 def test_three_reasons_read_as_one_sentence_strongest_first() -> None:
@@ -146,11 +129,23 @@ def test_at_most_the_number_asked_for_is_said() -> None:
 def test_where_nothing_pushes_towards_the_target_it_says_so() -> None:
     recent = reason("inactivity", -2.0, "the last purchase was 3 days ago")
     assert sentence([recent], wording=CHURN) == (
-        "Nothing in the history points to leaving: the last purchase was 3 days ago."
+        "Nothing in the history points to leaving. On the other hand, the last purchase was 3 days ago."
     )
     assert sentence([], wording=CHURN) == "Nothing in the history points to leaving."
-    assert sentence([reason("a", 0.0, "zero")], wording=Wording(nothing_towards="Nothing points to buying more")) == (
-        "Nothing points to buying more."
+    assert sentence([reason("a", 0.0, "zero")], wording=CHURN) == "Nothing in the history points to leaving."
+
+
+def test_where_all_drivers_push_against_the_one_sign_for_it_is_named_and_its_driver_does_not_speak_against() -> None:
+    often = reason("frequency", -2.0, "there were 12 purchases in the last year")
+    recent = reason("inactivity", -0.9, "the silence is shorter than usual", feature="silence_ratio")
+    sign = reason("inactivity", 0.4, "it has been 82 days since the last purchase")
+    assert sentence([often, recent, sign], wording=CHURN) == (
+        "There is only one sign of leaving: it has been 82 days since the last purchase. On the other hand, there were "
+        "12 purchases in the last year."
+    )
+    faint = reason("inactivity", 0.1, "it has been 82 days since the last purchase")
+    assert sentence([often, recent, faint], wording=CHURN) == (
+        "Nothing in the history points to leaving. On the other hand, there were 12 purchases in the last year."
     )
 
 

@@ -1,0 +1,80 @@
+"""`regulars evaluate`."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+from cli.console import console, fail, now, opened, progress_steps
+from cli.tables import churn_table, clv_table, notes
+from features.calendar import LocalCalendar
+from features.event_log import EventLog
+from store import registry
+from store.events import read_log
+from store.exceptions import UnknownModelError
+from store.settings import Settings
+from store.tables.base import to_microseconds
+from training.evaluate import CLV_MODELS, evaluate_clv
+
+__all__ = ["evaluate"]
+
+_DEFAULT_HOLDOUT_DAYS = 90
+
+
+def evaluate(
+    holdout_days: Annotated[
+        int | None, typer.Option(min=1, help="Days at the end of the log kept back; the model's horizon by default.")
+    ] = None,
+    clv_model: Annotated[
+        str | None, typer.Option(help=f"Purchase model to evaluate: {', '.join(CLV_MODELS)}; the kept one by default.")
+    ] = None,
+    model: Annotated[
+        str, typer.Option(help="Whose churn figures to show: newest, champion, challenger or a version.")
+    ] = "newest",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
+) -> None:
+    """Show how good the models are, against baselines."""
+    if clv_model is not None and clv_model not in CLV_MODELS:
+        fail(f"--clv-model: expected {' or '.join(CLV_MODELS)}, got {clv_model!r}")
+    with opened() as (settings, database):
+        with database.read() as session:
+            try:
+                version = registry.find_version(session, model)
+                report: dict[str, Any] = version.report
+                shown: int | None = version.version
+            except UnknownModelError:
+                if model != "newest":
+                    raise
+                report, shown = {}, None
+        with progress_steps() as progress:
+            log = read_log(database, LocalCalendar(settings.timezone), lambda done: progress("Reading events", done))
+            log = _known(log, settings)
+            last_day = log.last_purchase_day()
+            if last_day is None:
+                fail("There are no orders to evaluate on. Run: regulars ingest events FILE")
+            progress("Fitting purchase model", 0.0)
+            clv = evaluate_clv(
+                log,
+                end_day=last_day + 1,
+                holdout_days=holdout_days or report.get("settings", {}).get("horizon_days", _DEFAULT_HOLDOUT_DAYS),
+                model_name=clv_model or report.get("clv", {}).get("model", next(iter(CLV_MODELS))),
+            )
+            progress("Fitting purchase model", 1.0)
+
+    remarks = clv.pop("notes")
+    result = {"clv": clv, "targets": report.get("targets", {}), "model_version": shown, "notes": remarks}
+    if as_json:
+        typer.echo(json.dumps(result, indent=1, allow_nan=False))
+        return
+    console.print(clv_table(clv))
+    for figures in result["targets"].values():
+        console.print(churn_table(figures))
+        remarks = [*remarks, figures["verdict"]]
+    console.print(notes([*remarks, *report.get("notes", ["No model is trained yet. Run: regulars train"])]))
+
+
+def _known(log: EventLog, settings: Settings) -> EventLog:
+    """Leave out what happened after the instant that scores speak of."""
+    return log.before(to_microseconds(settings.as_of or now()))

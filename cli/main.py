@@ -1,0 +1,74 @@
+"""The command `regulars`: what there is, and how whatever goes wrong is said in one line."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+from sqlalchemy.exc import DatabaseError
+
+from cli.at_risk import at_risk
+from cli.console import complain
+from cli.database import db_app
+from cli.demo import demo
+from cli.evaluate import evaluate
+from cli.explain import explain
+from cli.ingest import ingest_app
+from cli.models import models_app
+from cli.score import score
+from cli.segments import segments_app
+from cli.serve import serve, worker
+from cli.train import train
+from features.exceptions import FeatureError
+from models.exceptions import ModelError
+from service.exceptions import ServiceError
+from store.exceptions import StoreError
+from training.exceptions import TrainingError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="regulars",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Which customers are about to leave, what each is worth, and why.",
+)
+app.add_typer(db_app, name="db")
+app.add_typer(ingest_app, name="ingest")
+app.command("train")(train)
+app.command("evaluate")(evaluate)
+app.command("score")(score)
+app.command("at-risk")(at_risk)
+app.command("explain")(explain)
+app.add_typer(segments_app, name="segments")
+app.add_typer(models_app, name="models")
+app.command("worker")(worker)
+app.command("serve")(serve)
+app.command("demo")(demo)
+
+_BAD_INPUT = 2
+_INTERRUPTED = 130
+
+
+def main() -> None:
+    """Run the command line; exit code 2 and one line on bad input, 130 when interrupted."""
+    try:
+        app()
+    except (FeatureError, ModelError, ServiceError, StoreError, TrainingError) as error:
+        complain(str(error))
+        sys.exit(_BAD_INPUT)
+    except DatabaseError as error:
+        complain(f"The database can't be used: {error.orig}. Check REGULARS_DATABASE_URL.")
+        sys.exit(_BAD_INPUT)
+    except BrokenPipeError:
+        # Whoever read our output has enough; what is left unsaid goes nowhere, without a complaint at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except OSError as error:
+        complain(f"{error.strerror or error}: {error.filename}" if error.filename else str(error))
+        sys.exit(_BAD_INPUT)
+    except KeyboardInterrupt:
+        complain("Interrupted.")
+        sys.exit(_INTERRUPTED)

@@ -1,0 +1,59 @@
+"""`regulars models`: versions, promotion, rollback."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from cli.console import console, now, opened
+from store import registry, runs
+
+__all__ = ["models_app"]
+
+models_app = typer.Typer(no_args_is_help=True, help="Model versions: list, promote, roll back.")
+
+_SCORING_QUEUED = "A scoring run is queued for a worker (or run: regulars score)."
+
+
+@models_app.command("list")
+def list_versions() -> None:
+    """List all versions, newest first, with their figures on the test snapshot."""
+    with opened() as (_, database), database.read() as session:
+        versions = registry.list_versions(session)
+        holders = {version: alias for alias, version in registry.aliases(session).items()}
+    table = Table("version", "alias", "registered", "classifier", "test snapshot", "AUC", "log loss")
+    for version in versions:
+        churn = version.report["targets"]["churn"]
+        table.add_row(
+            str(version.version),
+            holders.get(version.version, ""),
+            f"{version.registered_at:%Y-%m-%d %H:%M}",
+            churn["classifier"],
+            churn["snapshots"]["test"],
+            f"{churn['auc']:.4f}" if churn["auc"] is not None else "",
+            f"{churn['log_loss']:.4f}",
+        )
+    console.print(table)
+
+
+@models_app.command("promote")
+def promote(
+    version: Annotated[int | None, typer.Argument(min=1, help="The version; the challenger by default.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Even if it is worse than the champion.")] = False,
+) -> None:
+    """Make a version the champion, unless it is worse than the one there is."""
+    with opened() as (_, database), database.write() as session:
+        champion = registry.promote(session, version, force=force, now=now())
+        runs.queue_scoring(session, now=now())
+    console.print(f"Version {champion.version} is champion. {_SCORING_QUEUED}")
+
+
+@models_app.command("rollback")
+def rollback() -> None:
+    """Give the alias back to the champion before."""
+    with opened() as (_, database), database.write() as session:
+        champion = registry.rollback(session, now=now())
+        runs.queue_scoring(session, now=now())
+    console.print(f"Version {champion.version} is champion again. {_SCORING_QUEUED}")

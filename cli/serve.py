@@ -1,0 +1,97 @@
+"""`regulars serve` and `regulars worker`."""
+
+from __future__ import annotations
+
+import ipaddress
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Event
+from typing import Annotated
+
+import typer
+import uvicorn
+
+from cli.console import console, fail, now, opened
+from service.app import create_app
+from store.schema import require_current
+from store.settings import Settings, load_settings
+from training.worker import work
+
+__all__ = ["serve", "serve_here", "worker"]
+
+_SECONDS_TO_STOP = 10
+
+
+def worker() -> None:
+    """Execute queued training and scoring runs until stopped."""
+    stop = Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    with opened() as (settings, database):
+        work(database, settings, stop=stop, now=now)
+
+
+def serve(
+    with_worker: Annotated[bool, typer.Option("--worker/--no-worker", help="Run a worker beside the service.")] = True,
+) -> None:
+    """Serve the API and the pages."""
+    settings = load_settings()
+    with opened() as (_, database):
+        require_current(database)
+    serve_here(settings, with_worker=with_worker)
+
+
+def serve_here(settings: Settings, *, with_worker: bool) -> None:
+    """Serve until interrupted; the database has been opened before and is fine."""
+    if not _is_loopback(settings.host):
+        fail(
+            f"REGULARS_HOST is {settings.host}: the service asks for no key, so it listens on loopback only "
+            "(127.0.0.1). Put a proxy that checks who is asking in front of it."
+        )
+    _require_free(settings)
+    root = f"http://{settings.host}:{settings.port}"
+    with _worker() if with_worker else _nothing():
+        console.print(f"At-risk list  {root}/\nSegments      {root}/segments\nModels        {root}/models")
+        console.print(f"API           {root}/docs\nCtrl-C ends it.")
+        uvicorn.run(create_app(settings), host=settings.host, port=settings.port, log_config=None)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _require_free(settings: Settings) -> None:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as error:
+            fail(f"{settings.host}:{settings.port}: {error.strerror}. Choose another with REGULARS_PORT.")
+
+
+@contextmanager
+def _worker() -> Iterator[None]:
+    process = subprocess.Popen([sys.executable, "-m", "cli", "worker"])  # our own program
+    try:
+        yield
+    finally:
+        process.terminate()
+        try:
+            process.wait(_SECONDS_TO_STOP)
+        except subprocess.TimeoutExpired:
+            # In the middle of a run: it is queued again once its signs of life have stopped.
+            process.kill()
+            process.wait()
+
+
+@contextmanager
+def _nothing() -> Iterator[None]:
+    yield

@@ -1,8 +1,8 @@
 """The few numbers of a customer's purchases that all features are made of, and the compiled loop that finds them.
 
 A feature names `Aggregate`s; the loop is driven by their codes, so that a new feature needs no new loop. Purchases are
-first folded into purchase days with running sums, so that an aggregate over a window is a difference of two of them,
-whatever the window's length.
+first folded into purchase days with running sums, so that a sum over a window is a difference of two of them, whatever
+the window's length.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ class Measure(IntEnum):
     PURCHASE_DAYS = 0
     ORDERS = 1
     VALUE = 2  # after refunds, unmatched ones included
-    DAY_VALUE_SQUARES = 3  # sum over purchase days of value squared
-    DAY_VALUE_MAX = 4
-    FIRST_DAY_VALUE = 5
-    LAST_DAY_VALUE = 6
-    DAYS_SINCE_FIRST = 7
-    DAYS_SINCE_LAST = 8
-    REPEAT_VALUE = 9  # sum over purchase days after the first ever, unmatched refunds left out
-    GAP_SQUARES = 10  # sum over gaps between purchase days of days squared
-    GAP_LAST = 11
-    GAP_MAX = 12
+    REPEAT_VALUE = 3  # of purchase days after the first ever, unmatched refunds left out
+    FIRST_DAY_VALUE = 4
+    LAST_DAY_VALUE = 5
+    DAY_VALUE_MAX = 6
+    DAY_VALUE_DEVIATION = 7  # standard deviation (divisor n) of two days or more
+    DAYS_SINCE_FIRST = 8
+    DAYS_SINCE_LAST = 9
+    GAP_LAST = 10  # gaps are the days from one purchase day to the next
+    GAP_MAX = 11
+    GAP_DEVIATION = 12  # standard deviation (divisor n) of two gaps or more
     YEAR_PHASE = 13  # of the snapshot: 0 at the turn of the year, towards 1 at its end
 
 
@@ -60,6 +60,10 @@ class Aggregate:
 
 _ALL_DAYS = 1_000_000
 
+# A purchase day, with the sums over those before it.
+_DAY = np.dtype([("ago", np.int64), ("value", np.float64), ("orders_before", np.float64), ("value_before", np.float64)])
+_Days = NDArray[np.void]
+
 
 def aggregate(log: EventLog, snapshot: Snapshot, aggregates: Sequence[Aggregate]) -> NDArray[np.float64]:
     """Measure every customer of a log at one snapshot.
@@ -80,7 +84,6 @@ def aggregate(log: EventLog, snapshot: Snapshot, aggregates: Sequence[Aggregate]
         [(a.measure, a.ago, a.ago + a.days if a.days is not None else _ALL_DAYS) for a in aggregates],
         dtype=np.int64,
     ).reshape(-1, 3)
-    lengths = np.diff(log.offsets)
     return _aggregate_customers(
         log.offsets,
         log.occurred_at,
@@ -93,7 +96,7 @@ def aggregate(log: EventLog, snapshot: Snapshot, aggregates: Sequence[Aggregate]
         snapshot.last_day,
         _year_phase(snapshot),
         program,
-        int(lengths.max()) if lengths.size else 0,
+        np.empty(_longest(log) + 1, dtype=_DAY),
     )
 
 
@@ -106,7 +109,22 @@ def purchased_between(log: EventLog, start: Snapshot, end: Snapshot) -> NDArray[
     -------
     bool, length n_customers
     """
-    return _purchased(log.offsets, log.occurred_at, log.kind, log.order, log.is_purchase, start.as_of, end.as_of)
+    return _purchased(
+        log.offsets,
+        log.occurred_at,
+        log.kind,
+        log.order,
+        log.is_purchase,
+        log.value,
+        start.as_of,
+        end.as_of,
+        _longest(log),
+    )
+
+
+def _longest(log: EventLog) -> int:
+    """Entries of the customer who has most."""
+    return int(np.diff(log.offsets).max(initial=0))
 
 
 def _year_phase(snapshot: Snapshot) -> float:
@@ -128,103 +146,132 @@ def _aggregate_customers(
     last_day: int,
     year_phase: float,
     program: NDArray[np.int64],
-    longest: int,
+    days: _Days,
 ) -> NDArray[np.float64]:
+    """Run the program for each customer; `days` is room for the purchase days of any one, and one more."""
     n_customers = len(offsets) - 1
     out = np.full((n_customers, len(program)), np.nan)
-    worth = np.empty(longest)
-    counts = np.empty(longest, dtype=np.bool_)
-    days_ago = np.empty(longest + 1, dtype=np.int64)
-    day_value = np.empty(longest + 1)
-    # Running sums over purchase days, oldest first; element i is the sum over the days before day i.
-    orders_sum = np.zeros(longest + 1)
-    value_sum = np.zeros(longest + 1)
-    squares_sum = np.zeros(longest + 1)
-
+    worth = np.empty(len(days))
+    counts = np.empty(len(days), dtype=np.bool_)
     for customer in range(n_customers):
-        begin, end = offsets[customer], offsets[customer + 1]
-        # What each order is worth by what is known at the snapshot.
-        n_known = 0
-        for entry in range(begin, end):
-            if occurred_at[entry] >= as_of:
-                break
-            at = entry - begin
-            n_known = at + 1
-            if kind[entry] == ORDER:
-                worth[at] = value[entry]
-                counts[at] = True
-            elif kind[entry] == ADJUSTMENT:
-                worth[order[entry]] += value[entry]
-                counts[order[entry]] = is_purchase[entry]
-
-        # Orders to purchase days.
-        n = 0
-        for at in range(n_known):
-            if kind[begin + at] != ORDER or not counts[at]:
-                continue
-            ago = last_day - day[begin + at]
-            if n == 0 or days_ago[n - 1] != ago:
-                days_ago[n] = ago
-                day_value[n] = 0.0
-                orders_sum[n + 1] = orders_sum[n]
-                n += 1
-            orders_sum[n] += 1.0
-            day_value[n - 1] += worth[at]
+        begin = offsets[customer]
+        end = begin + np.searchsorted(occurred_at[begin : offsets[customer + 1]], as_of)
+        _settle_orders(kind[begin:end], order[begin:end], is_purchase[begin:end], value[begin:end], worth, counts)
+        n = _fold_into_days(kind[begin:end], day[begin:end], worth, counts, last_day, days)
         if n == 0:
             continue
-        for i in range(n):
-            value_sum[i + 1] = value_sum[i] + day_value[i]
-            squares_sum[i + 1] = squares_sum[i] + day_value[i] ** 2
-
         for column in range(len(program)):
             measure, newest, oldest = program[column]
-            # Purchase days in the window: those with newest <= days_ago < oldest, at positions low..high-1.
-            low, high = 0, n
-            if oldest != 1_000_000:
-                while low < n and days_ago[low] >= oldest:
-                    low += 1
-            if newest > 0:
-                while high > low and days_ago[high - 1] < newest:
-                    high -= 1
-            result = np.nan
-            if measure == Measure.PURCHASE_DAYS:
-                result = float(high - low)
-            elif measure == Measure.ORDERS:
-                result = orders_sum[high] - orders_sum[low]
-            elif measure == Measure.VALUE:
-                result = value_sum[high] - value_sum[low]
-                for entry in range(begin, begin + n_known):
+            low, high = _window(days, n, newest, oldest)
+            result = year_phase if measure == Measure.YEAR_PHASE else _measure(measure, days, low, high)
+            if measure == Measure.VALUE:
+                for entry in range(begin, end):
                     if kind[entry] == UNMATCHED_REFUND and newest <= last_day - day[entry] < oldest:
                         result += value[entry]
-            elif measure == Measure.DAY_VALUE_SQUARES:
-                result = squares_sum[high] - squares_sum[low]
-            elif measure == Measure.YEAR_PHASE:
-                result = year_phase
-            elif measure == Measure.REPEAT_VALUE:
-                result = value_sum[high] - value_sum[max(low, 1)] if high > max(low, 1) else 0.0
-            elif high > low:
-                if measure == Measure.DAY_VALUE_MAX:
-                    result = day_value[low:high].max()
-                elif measure == Measure.FIRST_DAY_VALUE:
-                    result = day_value[low]
-                elif measure == Measure.LAST_DAY_VALUE:
-                    result = day_value[high - 1]
-                elif measure == Measure.DAYS_SINCE_FIRST:
-                    result = float(days_ago[low])
-                elif measure == Measure.DAYS_SINCE_LAST:
-                    result = float(days_ago[high - 1])
-                elif high - low > 1:
-                    if measure == Measure.GAP_LAST:
-                        result = float(days_ago[high - 2] - days_ago[high - 1])
-                    else:
-                        squares, longest_gap = 0.0, 0.0
-                        for i in range(low + 1, high):
-                            gap = float(days_ago[i - 1] - days_ago[i])
-                            squares += gap**2
-                            longest_gap = max(longest_gap, gap)
-                        result = squares if measure == Measure.GAP_SQUARES else longest_gap
             out[customer, column] = result
     return out
+
+
+@njit(cache=True)
+def _settle_orders(
+    kind: NDArray[np.int8],
+    order: NDArray[np.int32],
+    is_purchase: NDArray[np.bool_],
+    value: NDArray[np.float64],
+    worth: NDArray[np.float64],
+    counts: NDArray[np.bool_],
+) -> None:
+    """Find what each of a customer's orders is worth, and whether it counts, after all of these entries."""
+    for entry in range(len(kind)):
+        if kind[entry] == ORDER:
+            worth[entry] = value[entry]
+            counts[entry] = True
+        elif kind[entry] == ADJUSTMENT:
+            worth[order[entry]] += value[entry]
+            counts[order[entry]] = is_purchase[entry]
+
+
+@njit(cache=True)
+def _fold_into_days(
+    kind: NDArray[np.int8],
+    day: NDArray[np.int32],
+    worth: NDArray[np.float64],
+    counts: NDArray[np.bool_],
+    last_day: int,
+    days: _Days,
+) -> int:
+    """Fold a customer's orders into purchase days, oldest first; the sums of all stand in one more. Return how many."""
+    n = 0
+    days[0].orders_before = 0.0
+    days[0].value_before = 0.0
+    for entry in range(len(kind)):
+        if kind[entry] != ORDER or not counts[entry]:
+            continue
+        ago = last_day - day[entry]
+        if n == 0 or days[n - 1].ago != ago:
+            days[n].ago = ago
+            days[n].value = 0.0
+            n += 1
+            days[n].orders_before = days[n - 1].orders_before
+        days[n - 1].value += worth[entry]
+        days[n].orders_before += 1.0
+        days[n].value_before = days[n - 1].value_before + days[n - 1].value
+    return n
+
+
+@njit(cache=True)
+def _window(days: _Days, n: int, newest: int, oldest: int) -> tuple[int, int]:
+    """Return low and high such that `days[low:high]` are those with newest <= days ago < oldest."""
+    low, high = 0, n
+    while low < n and days[low].ago >= oldest:
+        low += 1
+    while high > low and days[high - 1].ago < newest:
+        high -= 1
+    return low, high
+
+
+@njit(cache=True)
+def _measure(measure: int, days: _Days, low: int, high: int) -> float:
+    """Measure the purchase days at positions low to high - 1."""
+    # Counts and sums are 0 for an empty window.
+    if measure == Measure.PURCHASE_DAYS:
+        return float(high - low)
+    if measure == Measure.ORDERS:
+        return float(days[high].orders_before - days[low].orders_before)
+    if measure == Measure.VALUE:
+        return float(days[high].value_before - days[low].value_before)
+    if measure == Measure.REPEAT_VALUE:
+        return float(days[high].value_before - days[min(max(low, 1), high)].value_before)
+    if high == low:
+        return np.nan
+    if measure == Measure.FIRST_DAY_VALUE:
+        return float(days[low].value)
+    if measure == Measure.LAST_DAY_VALUE:
+        return float(days[high - 1].value)
+    if measure == Measure.DAY_VALUE_MAX:
+        return float(days["value"][low:high].max())
+    if measure == Measure.DAY_VALUE_DEVIATION:
+        return _deviation(days["value"][low:high])
+    if measure == Measure.DAYS_SINCE_FIRST:
+        return float(days[low].ago)
+    if measure == Measure.DAYS_SINCE_LAST:
+        return float(days[high - 1].ago)
+    if high - low == 1:
+        return np.nan
+    if measure == Measure.GAP_LAST:
+        return float(days[high - 2].ago - days[high - 1].ago)
+    gaps = (days["ago"][low : high - 1] - days["ago"][low + 1 : high]).astype(np.float64)
+    return float(gaps.max()) if measure == Measure.GAP_MAX else _deviation(gaps)
+
+
+@njit(cache=True)
+def _deviation(values: NDArray[np.float64]) -> float:
+    """Return the standard deviation (divisor n), exactly 0 of equal values; NaN of fewer than two."""
+    if len(values) < 2:
+        return np.nan
+    # Counted from the first, equal values have a mean without rounding error.
+    above_first = values - values[0]
+    return float(np.sqrt(np.mean((above_first - np.mean(above_first)) ** 2)))
 
 
 @njit(cache=True)
@@ -234,23 +281,23 @@ def _purchased(
     kind: NDArray[np.int8],
     order: NDArray[np.int32],
     is_purchase: NDArray[np.bool_],
+    value: NDArray[np.float64],
     start: int,
     end: int,
+    longest: int,
 ) -> NDArray[np.bool_]:
     n_customers = len(offsets) - 1
     out = np.zeros(n_customers, dtype=np.bool_)
+    worth = np.empty(longest)
+    counts = np.empty(longest, dtype=np.bool_)
     for customer in range(n_customers):
         begin = offsets[customer]
-        for entry in range(begin, offsets[customer + 1]):
-            if occurred_at[entry] < start or occurred_at[entry] >= end or kind[entry] != ORDER:
-                continue
-            counts = True
-            for later in range(entry + 1, offsets[customer + 1]):
-                if occurred_at[later] >= end:
-                    break
-                if kind[later] == ADJUSTMENT and order[later] == entry - begin:
-                    counts = is_purchase[later]
-            if counts:
+        until = begin + np.searchsorted(occurred_at[begin : offsets[customer + 1]], end)
+        _settle_orders(
+            kind[begin:until], order[begin:until], is_purchase[begin:until], value[begin:until], worth, counts
+        )
+        for entry in range(begin, until):
+            if occurred_at[entry] >= start and kind[entry] == ORDER and counts[entry - begin]:
                 out[customer] = True
                 break
     return out

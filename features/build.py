@@ -40,18 +40,26 @@ class FeatureFrame:
         return tuple(feature.name for feature in self.features)
 
     def __getitem__(self, name: str) -> NDArray[np.float64]:
-        """Return the column of a feature."""
-        return self.values[:, self.names.index(name)]
+        """Return the column of a feature, length n."""
+        column: NDArray[np.float64] = self.select([name])[:, 0]
+        return column
 
     def select(self, names: Sequence[str]) -> NDArray[np.float64]:
         """Return the columns of some features, shape (n, len(names)), in that order."""
         position = {name: i for i, name in enumerate(self.names)}
         if missing := [name for name in names if name not in position]:
-            raise UnknownFeatureError(f"expected features of this frame, got {', '.join(missing)}")
+            raise UnknownFeatureError(
+                f"expected features of this frame ({', '.join(self.names)}), got {', '.join(missing)}; take another "
+                "name, or compute the feature first"
+            )
         return self.values[:, [position[name] for name in names]]
 
     def with_columns(self, names: Sequence[str], columns: Sequence[NDArray[np.float64]]) -> FeatureFrame:
         """Return the frame with further columns that the catalogue declares."""
+        if missing := [name for name in names if name not in CATALOGUE]:
+            raise UnknownFeatureError(
+                f"expected features of the catalogue, got {', '.join(missing)}; declare them there"
+            )
         return FeatureFrame(
             self.customer_ids,
             (*self.features, *(CATALOGUE[name] for name in names)),

@@ -13,11 +13,16 @@ __all__ = ["MICROSECONDS_PER_DAY", "LocalCalendar"]
 
 MICROSECONDS_PER_DAY = 86_400_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH_DAY = date(1970, 1, 1)
 _FIRST_DAY, _LAST_DAY = -25_567, 47_482  # 1900-01-01 to 2100-01-01
+_STEP = 3  # days; no zone has changed its offset twice within so few since 1900
 
 
 class LocalCalendar:
     """Turns instants into local days and back.
+
+    A day lasts from its first midnight to the first midnight of the next. So days never run backwards, not even where
+    a clock was set back from one minute past midnight, as in Newfoundland to 2011.
 
     Parameters
     ----------
@@ -50,7 +55,7 @@ class LocalCalendar:
 
     def day_of(self, instant: datetime) -> date:
         """Local date of one aware instant."""
-        return instant.astimezone(ZoneInfo(self.timezone)).date()
+        return _EPOCH_DAY + timedelta(days=self.day((instant - _EPOCH) // timedelta(microseconds=1)))
 
     def midnight(self, day: int) -> int:
         """The instant, in microseconds since 1970-01-01 UTC, at which a local day begins."""
@@ -60,7 +65,7 @@ class LocalCalendar:
 
 @lru_cache(maxsize=8)
 def _utc_offsets(timezone: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Instants at which the zone's offset changes, and the offsets between them, all in microseconds."""
+    """Instants from which another offset decides the day, and the offsets between them, all in microseconds."""
     if timezone == "UTC":
         return np.empty(0, dtype=np.int64), np.zeros(1, dtype=np.int64)
     zone = ZoneInfo(timezone)
@@ -71,13 +76,19 @@ def _utc_offsets(timezone: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 
     changes: list[int] = []
     offsets = [offset(_FIRST_DAY * MICROSECONDS_PER_DAY)]
-    for day in range(_FIRST_DAY, _LAST_DAY):
-        before, after = day * MICROSECONDS_PER_DAY, (day + 1) * MICROSECONDS_PER_DAY
-        if offset(after) == offsets[-1]:
+    for day in range(_FIRST_DAY, _LAST_DAY, _STEP):
+        before, after = day * MICROSECONDS_PER_DAY, (day + _STEP) * MICROSECONDS_PER_DAY
+        new = offset(after)
+        if new == offsets[-1]:
             continue
         while after - before > 1:
             middle = (before + after) // 2
             before, after = (middle, after) if offset(middle) == offsets[-1] else (before, middle)
-        changes.append(after)
-        offsets.append(offset(after))
+        changes.append(max(after, _midnight_reached(before, offsets[-1]) - new))
+        offsets.append(new)
     return np.array(changes, dtype=np.int64), np.array(offsets, dtype=np.int64)
+
+
+def _midnight_reached(instant: int, offset: int) -> int:
+    """Local time of the last midnight up to an instant: set back across it, a clock has to reach it again."""
+    return (instant + offset) // MICROSECONDS_PER_DAY * MICROSECONDS_PER_DAY

@@ -11,13 +11,13 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from features.aggregate import Aggregate
+from features.aggregate import Aggregate, Measure
 
 __all__ = ["Driver", "Feature", "Unit", "format_value"]
 
 Unit = Literal["days", "purchase days", "orders", "currency", "ratio", "probability", "phase"]
 Driver = Literal["inactivity", "frequency", "value", "rhythm", "lifetime", "season"]
-Formula = Callable[..., NDArray[np.float64]]
+_Formula = Callable[..., NDArray[np.float64]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +34,16 @@ class Feature:
     description : str
         For the documentation; one sentence.
     clause : str
-        What a person is told, as a clause with `{value}` in it: "it has been {value} since the last purchase".
+        What a person is told: a whole clause that can stand in the middle of a sentence, with `{value}` in it, which
+        brings its unit along: "it has been {value} since the last purchase".
     inputs : tuple of Aggregate
         Arguments of `formula`; empty for what a fitted BTYD model gives (`source` is then "btyd").
     formula : callable, optional
         From the columns of `inputs` to the feature's column; without it the first input is the feature.
     clause_at_zero, clause_below_zero : str, optional
-        The clause where the value is 0, or negative ({value} is then written without its sign).
+        The clause where the value, as it would be written, is 0, or negative (`{value}` then comes without its sign).
+    clause_at_one : str, optional
+        The clause where the value is exactly 1.
     clause_if_missing : str
         The clause where there is nothing to compute it from.
     source : {"purchases", "btyd"}
@@ -58,15 +61,34 @@ class Feature:
     description: str
     clause: str
     inputs: tuple[Aggregate, ...] = ()
-    formula: Formula | None = None
+    formula: _Formula | None = None
     clause_at_zero: str | None = None
     clause_below_zero: str | None = None
+    clause_at_one: str | None = None
     clause_if_missing: str = "there is too little history to say more"
     source: Literal["purchases", "btyd"] = "purchases"
     minimum: float | None = None
     maximum: float | None = None
     needs_history_days: int = 0
     revision: int = 1
+
+    @property
+    def window(self) -> str:
+        """The days before the snapshot that it looks at, in words.
+
+        Examples
+        --------
+        >>> from features.catalogue import CATALOGUE
+        >>> CATALOGUE["recency"].window, CATALOGUE["value_30d"].window, CATALOGUE["value_change_90d"].window
+        ('all history', 'last 30 days', 'last 180 days')
+        """
+        if self.inputs and all(a.measure == Measure.YEAR_PHASE for a in self.inputs):
+            return "date of the snapshot"
+        spans = [(a.ago, a.ago + a.days) for a in self.inputs if a.days is not None]
+        if not spans:
+            return "all history"
+        newest, oldest = min(ago for ago, _ in spans), max(end for _, end in spans)
+        return f"last {oldest} days" if newest == 0 else f"{newest + 1} to {oldest} days back"
 
     @property
     def definition_hash(self) -> str:
@@ -92,10 +114,14 @@ class Feature:
         """
         if np.isnan(value):
             return self.clause_if_missing
+        # What is written decides: a sum that rounding leaves at 1e-14 is nothing to whoever reads it.
+        written = _rounded(value, self.unit)
         clause = self.clause
-        if value == 0 and self.clause_at_zero is not None:
+        if value == 1 and self.clause_at_one is not None:
+            clause = self.clause_at_one
+        elif written == 0 and self.clause_at_zero is not None:
             clause = self.clause_at_zero
-        elif value < 0 and self.clause_below_zero is not None:
+        elif written < 0 and self.clause_below_zero is not None:
             clause, value = self.clause_below_zero, -value
         return clause.format(value=format_value(value, self.unit, currency))
 
@@ -103,17 +129,39 @@ class Feature:
 def format_value(value: float, unit: Unit, currency: str) -> str:
     """Write a value as a person would.
 
+    Purchase days are written as days: the sentence around says what was done on them.
+
+    Parameters
+    ----------
+    value : float
+        Finite.
+    unit : Unit
+    currency : str
+        Put before amounts of money.
+
     Examples
     --------
     >>> format_value(1, "days", "USD"), format_value(12.4, "orders", "USD"), format_value(1234.5, "currency", "EUR")
     ('1 day', '12.4 orders', 'EUR 1,234.50')
+    >>> format_value(-5, "currency", "EUR"), format_value(0.9999, "probability", "EUR")
+    ('minus EUR 5.00', 'more than 99%')
     """
+    written = _rounded(value, unit)
     if unit == "currency":
-        return f"{currency} {value:,.2f}"
-    if unit in ("probability", "phase"):
-        return f"{value:.0%}"
+        return f"{'minus ' if written < 0 else ''}{currency} {abs(written):,.2f}"
+    if unit == "probability":
+        return "less than 1%" if written < 0.01 else "more than 99%" if written > 0.99 else f"{written:.0%}"
+    if unit == "phase":
+        return f"{written:.2f}"
     if unit == "ratio":
-        return f"{value:,.1f}" if value < 100 else f"{value:,.0f}"
-    rounded = round(value) if unit == "days" or value >= 100 else round(value, 1)
-    number = f"{rounded:,.0f}" if rounded == round(rounded) else f"{rounded:,}"
-    return f"{number} {unit.removesuffix('s') if rounded == 1 else unit}"
+        return f"{written:,.1f}" if written < 100 else f"{written:,.0f}"
+    number = f"{written:,.0f}" if written == round(written) else f"{written:,.1f}"
+    noun = "days" if unit == "purchase days" else unit
+    return f"{number} {noun.removesuffix('s') if abs(written) == 1 else noun}"
+
+
+def _rounded(value: float, unit: Unit) -> float:
+    """Round a value to the digits with which it is written; never -0."""
+    if unit in ("currency", "probability", "phase"):
+        return round(value, 2) + 0.0
+    return round(value, 0 if unit == "days" or abs(value) >= 100 else 1) + 0.0

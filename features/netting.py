@@ -10,13 +10,15 @@ A refund takes from its candidates, newest first, until it is used up:
 2. else the customer's earlier lines of the same product;
 3. else nothing: it is unmatched.
 
-It takes quantity where both have one (and then the line's own value in proportion), else value, else the whole line.
+It takes quantity where both have one above 0 (and then the line's own value in proportion), else value for value, else
+the whole: all lines of the order named, or the newest line of the product. Value for value, it passes over lines that
+are worth nothing, and an order of which no value is left is wholly refunded, free lines and all.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 from numba import njit
@@ -80,42 +82,51 @@ class RawEvents:
     event_types: tuple[str, ...]
 
 
-class _Rows(NamedTuple):
-    """The columns of `RawEvents` in the order in which they act, with groups numbered from 0."""
+# What is gone through, in the order in which it acts: facts of a row, and, of an order's line, what is left of it.
+_ROW = np.dtype(
+    [
+        ("occurred_at", np.int64),
+        ("group", np.int64),  # numbered from 0
+        ("order_key", np.int64),
+        ("product", np.int64),
+        ("quantity", np.float64),
+        ("value", np.float64),
+        ("quantity_left", np.float64),
+        ("value_left", np.float64),
+        ("event_type", np.int16),
+        ("action", np.int8),
+        ("is_open", np.bool_),
+    ],
+    align=True,
+)
 
-    occurred_at: NDArray[np.int64]
-    action: NDArray[np.int8]
-    group: NDArray[np.int64]
-    order_key: NDArray[np.int64]
-    product: NDArray[np.int64]
-    quantity: NDArray[np.float64]
-    value: NDArray[np.float64]
-    event_type: NDArray[np.int16]
+# What is left of an order, and what the present refund takes from it.
+_ORDER = np.dtype(
+    [
+        ("entry", np.int64),  # its own entry within the customer, -1 before it
+        ("first_at", np.int64),
+        ("open_lines", np.int64),
+        ("value_left", np.float64),
+        ("taken", np.float64),
+        ("touched_by", np.int64),  # the last refund that took from it
+    ],
+    align=True,
+)
 
+# The columns of the `EventLog` that netting decides.
+_ENTRY = np.dtype(
+    [
+        ("occurred_at", np.int64),
+        ("value", np.float64),
+        ("order", np.int32),
+        ("event_type", np.int16),
+        ("kind", np.int8),
+        ("is_purchase", np.bool_),
+    ],
+    align=True,
+)
 
-class _Entries(NamedTuple):
-    """The columns of the `EventLog` to be filled; of length 0 while entries are only counted."""
-
-    occurred_at: NDArray[np.int64]
-    kind: NDArray[np.int8]
-    order: NDArray[np.int32]
-    is_purchase: NDArray[np.bool_]
-    value: NDArray[np.float64]
-    event_type: NDArray[np.int16]
-
-
-class _Left(NamedTuple):
-    """What is left of each line (first three) and order (the rest) while its customer is gone through."""
-
-    is_open: NDArray[np.bool_]
-    quantity: NDArray[np.float64]
-    value: NDArray[np.float64]
-    entry: NDArray[np.int64]  # the order's own entry within the customer, -1 before it
-    first_at: NDArray[np.int64]
-    open_lines: NDArray[np.int64]
-    taken: NDArray[np.float64]  # by the present refund
-    touched_by: NDArray[np.int64]  # the last refund that took from it
-    touched: NDArray[np.int64]  # the orders that the present refund took from, as a list
+_Records = NDArray[np.void]
 
 
 def net(raw: RawEvents, calendar: LocalCalendar) -> tuple[EventLog, NDArray[np.bool_]]:
@@ -133,199 +144,210 @@ def net(raw: RawEvents, calendar: LocalCalendar) -> tuple[EventLog, NDArray[np.b
     unmatched : bool, one element a row of `raw`
         Refunds that found no line, wholly or in part.
     """
-    order = np.lexsort((raw.action, raw.occurred_at, raw.customer))
-    rows = _Rows(
-        occurred_at=raw.occurred_at[order],
-        action=raw.action[order],
-        group=np.unique(raw.group[order], return_inverse=True)[1].astype(np.int64),
-        order_key=raw.order_key[order],
-        product=raw.product[order],
-        quantity=raw.quantity[order],
-        value=raw.value[order],
-        event_type=raw.event_type[order],
-    )
-    ends = np.searchsorted(raw.customer[order], np.arange(len(raw.customer_ids)), side="right")
+    in_order = np.lexsort((raw.action, raw.occurred_at, raw.customer))
+    ends = np.searchsorted(raw.customer[in_order], np.arange(len(raw.customer_ids)), side="right")
     starts = np.concatenate((np.zeros(1, dtype=np.int64), ends))
-
-    # Once to count, once to write: a refund may touch several orders, so the length is not known before.
-    offsets, _ = _net_rows(starts, rows, _left(rows), _empty_entries(0))
-    entries = _empty_entries(int(offsets[-1]))
-    _, unmatched_in_order = _net_rows(starts, rows, _left(rows), entries)
+    rows = _rows(raw, in_order)
+    # A line makes one entry and is used up once at most; a refund leaves one line half used and one rest at most.
+    entries = np.empty(2 * len(rows), dtype=_ENTRY)
+    offsets, unmatched_in_order = _net_rows(starts, rows, _orders(len(rows)), entries)
+    entries = entries[: offsets[-1]]
 
     unmatched = np.empty_like(unmatched_in_order)
-    unmatched[order] = unmatched_in_order
+    unmatched[in_order] = unmatched_in_order
+    occurred_at = _column(entries, "occurred_at")
     log = EventLog(
         customer_ids=raw.customer_ids,
         offsets=offsets,
-        occurred_at=entries.occurred_at,
-        day=calendar.days(entries.occurred_at),
-        kind=entries.kind,
-        order=entries.order,
-        is_purchase=entries.is_purchase,
-        value=entries.value,
-        event_type=entries.event_type,
+        occurred_at=occurred_at,
+        day=calendar.days(occurred_at),
+        kind=_column(entries, "kind"),
+        order=_column(entries, "order"),
+        is_purchase=_column(entries, "is_purchase"),
+        value=_column(entries, "value"),
+        event_type=_column(entries, "event_type"),
         event_types=raw.event_types,
         calendar=calendar,
     )
     return log, unmatched
 
 
-def _empty_entries(n: int) -> _Entries:
-    return _Entries(
-        occurred_at=np.empty(n, dtype=np.int64),
-        kind=np.empty(n, dtype=np.int8),
-        order=np.empty(n, dtype=np.int32),
-        is_purchase=np.empty(n, dtype=np.bool_),
-        value=np.empty(n, dtype=np.float64),
-        event_type=np.empty(n, dtype=np.int16),
-    )
+def _rows(raw: RawEvents, in_order: NDArray[np.int64]) -> _Records:
+    rows = np.zeros(len(in_order), dtype=_ROW)
+    for name in ("occurred_at", "action", "order_key", "product", "quantity", "value", "event_type"):
+        rows[name] = getattr(raw, name)[in_order]
+    rows["group"] = np.unique(raw.group, return_inverse=True)[1][in_order]
+    rows["quantity_left"] = rows["quantity"]
+    rows["value_left"] = np.nan_to_num(rows["value"], nan=0.0)
+    return rows
 
 
-def _left(rows: _Rows) -> _Left:
-    n = len(rows.occurred_at)
-    return _Left(
-        is_open=np.zeros(n, dtype=np.bool_),
-        quantity=rows.quantity.copy(),
-        value=np.nan_to_num(rows.value, nan=0.0),
-        entry=np.full(n, -1, dtype=np.int64),
-        first_at=np.zeros(n, dtype=np.int64),
-        open_lines=np.zeros(n, dtype=np.int64),
-        taken=np.zeros(n),
-        touched_by=np.full(n, -1, dtype=np.int64),
-        touched=np.empty(n, dtype=np.int64),
-    )
+def _orders(n: int) -> _Records:
+    orders = np.zeros(n, dtype=_ORDER)
+    orders["entry"] = -1
+    orders["touched_by"] = -1
+    return orders
+
+
+def _column(records: _Records, name: str) -> NDArray[Any]:
+    return np.ascontiguousarray(records[name])
 
 
 @njit(cache=True)
 def _net_rows(
-    starts: NDArray[np.int64], rows: _Rows, left: _Left, out: _Entries
+    starts: NDArray[np.int64], rows: _Records, orders: _Records, out: _Records
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Go through each customer's rows in time and write the entries, or only count them if `out` is empty."""
+    """Go through each customer's rows in time and write the entries."""
     offsets = np.zeros(len(starts), dtype=np.int64)
-    unmatched = np.zeros(len(rows.action), dtype=np.bool_)
+    unmatched = np.zeros(len(rows), dtype=np.bool_)
+    touched = np.empty(len(rows), dtype=np.int64)  # the orders that the present refund takes from
     n = 0
     for customer in range(len(starts) - 1):
         first, begin = starts[customer], n
-        for row in range(first, starts[customer + 1]):
-            if rows.action[row] == ROW_ORDER:
-                n = _add_line(row, begin, n, rows, left, out)
-            elif rows.action[row] == ROW_REFUND:
-                n_touched, rest, unmatched[row] = _take_back(row, first, rows, left)
-                for order in left.touched[:n_touched]:
-                    is_purchase = left.open_lines[order] > 0
-                    n = _put(row, n, ADJUSTMENT, left.entry[order], is_purchase, -left.taken[order], rows, out)
-                if unmatched[row]:
-                    n = _put(row, n, UNMATCHED_REFUND, -1, False, -rest, rows, out)
+        for i in range(first, starts[customer + 1]):
+            row = rows[i]
+            if row.action == ROW_ORDER:
+                n = _add_line(row, orders[row.group], begin, n, out)
+            elif row.action == ROW_REFUND:
+                n_touched, rest, unmatched[i] = _take_back(i, first, rows, orders, touched)
+                for group in touched[:n_touched]:
+                    order = orders[group]
+                    n = _put(row, n, ADJUSTMENT, order.entry, order.open_lines > 0, -order.taken, out)
+                if unmatched[i]:
+                    n = _put(row, n, UNMATCHED_REFUND, -1, False, -rest, out)
             else:
-                n = _put(row, n, OTHER, -1, False, left.value[row], rows, out)
+                n = _put(row, n, OTHER, -1, False, row.value_left, out)
         offsets[customer + 1] = n
     return offsets, unmatched
 
 
 @njit(cache=True)
-def _put(row: int, n: int, kind: int, order: int, is_purchase: bool, value: float, rows: _Rows, out: _Entries) -> int:
+def _put(row: Any, n: int, kind: int, order: int, is_purchase: bool, value: float, out: _Records) -> int:
     """Write entry n, which happened with `row`, and return n + 1."""
-    if len(out.value) > 0:
-        out.occurred_at[n] = rows.occurred_at[row]
-        out.kind[n] = kind
-        out.order[n] = order
-        out.is_purchase[n] = is_purchase
-        out.value[n] = value
-        out.event_type[n] = rows.event_type[row]
+    entry = out[n]
+    entry.occurred_at = row.occurred_at
+    entry.event_type = row.event_type
+    entry.kind = kind
+    entry.order = order
+    entry.is_purchase = is_purchase
+    entry.value = value
     return n + 1
 
 
 @njit(cache=True)
-def _add_line(row: int, begin: int, n: int, rows: _Rows, left: _Left, out: _Entries) -> int:
+def _add_line(line: Any, order: Any, begin: int, n: int, out: _Records) -> int:
     """Begin an order with its earliest line, add a line of the same instant to it, or a later one as an adjustment."""
-    order = rows.group[row]
-    left.is_open[row] = True
-    left.open_lines[order] += 1
-    if left.entry[order] < 0:
-        left.entry[order] = n - begin
-        left.first_at[order] = rows.occurred_at[row]
-        return _put(row, n, ORDER, n - begin, True, left.value[row], rows, out)
-    if left.first_at[order] == rows.occurred_at[row]:
-        if len(out.value) > 0:
-            out.value[begin + left.entry[order]] += left.value[row]
+    line.is_open = True
+    order.open_lines += 1
+    order.value_left += line.value_left
+    if order.entry < 0:
+        order.entry = n - begin
+        order.first_at = line.occurred_at
+        return _put(line, n, ORDER, n - begin, True, line.value_left, out)
+    if order.first_at == line.occurred_at:
+        out[begin + order.entry].value += line.value_left
         return n
-    return _put(row, n, ADJUSTMENT, left.entry[order], True, left.value[row], rows, out)
+    return _put(line, n, ADJUSTMENT, order.entry, True, line.value_left, out)
 
 
 @njit(cache=True)
-def _take_back(row: int, first: int, rows: _Rows, left: _Left) -> tuple[int, float, bool]:
-    """Let one refund take from its candidates.
+def _take_back(
+    at: int, first: int, rows: _Records, orders: _Records, touched: NDArray[np.int64]
+) -> tuple[int, float, bool]:
+    """Let the refund in row `at` take from its candidates.
 
     Returns
     -------
     n_touched : int
-        Orders taken from, listed in `left.touched`, with what was taken in `left.taken`.
+        Orders taken from, listed in `touched`; each holds what was `taken`.
     rest : float
         Value of what found no line.
     is_unmatched : bool
     """
-    by_quantity = not np.isnan(rows.quantity[row])
-    by_value = not by_quantity and not np.isnan(rows.value[row])
-    asked = rows.quantity[row] if by_quantity else left.value[row]
+    refund = rows[at]
+    by_quantity = refund.quantity > 0.0  # not so for NaN
+    has_amount = by_quantity or not np.isnan(refund.value)
+    asked = refund.quantity if by_quantity else (refund.value if has_amount else 1.0)
     least = _LEAST_QUANTITY if by_quantity else _LEAST_VALUE
-    order_named = _find_order(row, first, rows)
+    group_named = _find_order(at, first, rows)
+    takes_all = group_named >= 0 and not has_amount
     still, n_touched = asked, 0
 
-    for line in range(row - 1, first - 1, -1):
-        if (by_quantity or by_value) and still <= least and n_touched > 0:
+    for i in range(at - 1, first - 1, -1):
+        if n_touched > 0 and still <= least and not takes_all:
             break
-        if not left.is_open[line] or not _is_candidate(line, row, order_named, rows):
+        line = rows[i]
+        if not line.is_open or not _is_candidate(line, refund, group_named):
             continue
-        amount = left.value[line]
-        if by_quantity and not np.isnan(left.quantity[line]):
-            share = min(still / left.quantity[line], 1.0)
-            amount *= share
-            still -= share * left.quantity[line]
-            left.quantity[line] *= 1.0 - share
-            left.is_open[line] = left.quantity[line] > _LEAST_QUANTITY
-        elif by_quantity or by_value:
-            # The line has no quantity, or the refund none: value goes for value.
-            worth = still if by_value else rows.value[row] * still / asked
-            amount = amount if np.isnan(worth) else min(amount, worth)
-            still = still - amount if by_value else 0.0
-            left.is_open[line] = left.value[line] - amount > _LEAST_VALUE
+        order = orders[line.group]
+        if by_quantity and line.quantity > 0.0:
+            pieces = min(still, line.quantity_left)
+            amount = line.value_left * (pieces / line.quantity_left)
+            line.quantity_left -= pieces
+            _take(line, order, amount, line.quantity_left <= _LEAST_QUANTITY)
+            still -= pieces
+        elif np.isnan(refund.value):
+            amount = line.value_left
+            _take(line, order, amount, True)
+            still = 0.0
         else:
-            left.is_open[line] = False
-        left.value[line] -= amount
+            worth = refund.value * still / asked if asked > 0.0 else 0.0
+            available = max(min(line.value_left, order.value_left), 0.0)
+            if available <= _LEAST_VALUE < worth:
+                continue
+            amount = min(available, worth)
+            _take(line, order, amount, line.value_left - amount <= _LEAST_VALUE)
+            if order.value_left <= _LEAST_VALUE:
+                _close(line.group, order, first, at, rows)
+            still -= still * amount / worth if worth > 0.0 else still
 
-        order = rows.group[line]
-        if left.touched_by[order] != row:
-            left.touched_by[order] = row
-            left.taken[order] = 0.0
-            left.touched[n_touched] = order
+        if order.touched_by != at:
+            order.touched_by = at
+            order.taken = 0.0
+            touched[n_touched] = line.group
             n_touched += 1
-        left.taken[order] += amount
-        if not left.is_open[line]:
-            left.open_lines[order] -= 1
+        order.taken += amount
 
-    is_unmatched = n_touched == 0 or ((by_quantity or by_value) and still > least)
-    rest = left.value[row]
-    if asked > 0.0 and n_touched > 0:
-        rest *= still / asked
-    return n_touched, rest, is_unmatched
+    rest = refund.value_left * (still / asked) if asked > 0.0 else refund.value_left
+    return n_touched, rest, n_touched == 0 or still > least
 
 
 @njit(cache=True)
-def _find_order(row: int, first: int, rows: _Rows) -> int:
+def _take(line: Any, order: Any, amount: float, is_used_up: bool) -> None:
+    """Lower what is left of a line and of its order."""
+    line.value_left -= amount
+    order.value_left -= amount
+    if is_used_up:
+        line.is_open = False
+        order.open_lines -= 1
+
+
+@njit(cache=True)
+def _close(group: int, order: Any, first: int, end: int, rows: _Records) -> None:
+    """Let an order be wholly refunded, whatever lines it has left."""
+    order.open_lines = 0
+    for i in range(first, end):
+        if rows[i].group == group:
+            rows[i].is_open = False
+
+
+@njit(cache=True)
+def _find_order(at: int, first: int, rows: _Records) -> int:
     """Return the group of the earlier order that a refund names, -1 if there is none."""
-    if rows.order_key[row] != NO_ORDER:
-        for earlier in range(row - 1, first - 1, -1):
-            if rows.action[earlier] == ROW_ORDER and rows.order_key[earlier] == rows.order_key[row]:
-                return int(rows.group[earlier])
+    key = rows[at].order_key
+    if key != NO_ORDER:
+        for i in range(at - 1, first - 1, -1):
+            if rows[i].action == ROW_ORDER and rows[i].order_key == key:
+                return int(rows[i].group)
     return -1
 
 
 @njit(cache=True)
-def _is_candidate(line: int, row: int, order_named: int, rows: _Rows) -> bool:
+def _is_candidate(line: Any, refund: Any, group_named: int) -> bool:
     """Whether a refund may take from an open line."""
-    same_product = bool(rows.product[line] == rows.product[row])
-    if order_named >= 0:
+    same_product = bool(line.product == refund.product)
+    if group_named >= 0:
         # An order stored as one sum has no products to tell apart.
-        anonymous = rows.product[row] == NO_PRODUCT or rows.product[line] == NO_PRODUCT
-        return bool(rows.group[line] == order_named) and (anonymous or same_product)
-    return bool(rows.product[row] != NO_PRODUCT) and same_product
+        anonymous = refund.product == NO_PRODUCT or line.product == NO_PRODUCT
+        return bool(line.group == group_named) and (anonymous or same_product)
+    return bool(refund.product != NO_PRODUCT) and same_product

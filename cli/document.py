@@ -86,7 +86,7 @@ def _section(name: str, command: Any) -> str:
         if parameter.name == "help":
             continue
         is_option = parameter.param_type_name == "option"
-        names = " / ".join((*parameter.opts, *parameter.secondary_opts)) if is_option else parameter.human_readable_name
+        names = " / ".join((*parameter.opts, *parameter.secondary_opts)) if is_option else parameter.name.upper()
         rows.append(f"| `{names}` | {parameter.help or ''} |\n")
     table = "| argument or option | meaning |\n|---|---|\n" + "".join(rows) if rows else ""
     return f"### `{name}`\n\n{command.help}\n\n{table}"

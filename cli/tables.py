@@ -42,7 +42,7 @@ def at_risk_table(rows: Sequence[ScoreRow], currency: str) -> Table:
 def segments_table(aggregates: Mapping[str, Any]) -> Table:
     """Customers, clv and value at risk of each segment, and why a segment is empty."""
     currency = aggregates["currency"]
-    table = Table("segment", "customers", "first of all", "clv", "value at risk", "")
+    table = Table("segment", "customers", "as primary", "clv", "value at risk", "")
     for column in table.columns[1:5]:
         column.justify = "right"
     for name, sums in (*aggregates["segments"].items(), ("all customers", aggregates["total"])):

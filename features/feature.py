@@ -49,6 +49,9 @@ class Feature:
     source : {"purchases", "btyd"}
     minimum, maximum : float, optional
         Bounds that hold for every customer; checked in training.
+    lively_above, lively_below : float, optional
+        Beyond this value the clause tells of a lively customer, and short of it of a quiet one (or the reverse). A
+        classifier may see it otherwise; said aloud as a reason, it has to agree with common sense.
     needs_history_days : int
         Days of history that the log must have before a model may use it.
     revision : int
@@ -69,6 +72,8 @@ class Feature:
     source: Literal["purchases", "btyd"] = "purchases"
     minimum: float | None = None
     maximum: float | None = None
+    lively_above: float | None = None
+    lively_below: float | None = None
     needs_history_days: int = 0
     revision: int = 1
 
@@ -100,6 +105,22 @@ class Feature:
     def column(self, inputs: list[NDArray[np.float64]]) -> NDArray[np.float64]:
         """Return the feature's column from those of its inputs."""
         return inputs[0] if self.formula is None else self.formula(*inputs)
+
+    def shows(self, value: float) -> Literal["life", "quiet"] | None:
+        """What the clause would make anybody think of, None where it could be either.
+
+        Examples
+        --------
+        >>> from features.catalogue import CATALOGUE
+        >>> CATALOGUE["purchase_days_90d"].shows(0.0), CATALOGUE["silence_ratio"].shows(1.7)
+        ('quiet', 'quiet')
+        """
+        # NaN compares false with everything, so what is missing shows nothing.
+        if self.lively_above is not None:
+            return "life" if value > self.lively_above else "quiet" if value < self.lively_above else None
+        if self.lively_below is not None:
+            return "life" if value < self.lively_below else "quiet" if value > self.lively_below else None
+        return None
 
     def tell(self, value: float, currency: str) -> str:
         """Say in a clause what the feature is for one customer.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from cli.console import console, now, opened
@@ -23,13 +24,15 @@ def list_versions() -> None:
     with opened() as (_, database), database.read() as session:
         versions = registry.list_versions(session)
         holders = {version: alias for alias, version in registry.aliases(session).items()}
-    table = Table("version", "alias", "registered", "classifier", "test snapshot", "AUC", "log loss")
+    table = Table(box=SIMPLE_HEAD)
+    for header in ("version", "alias", "registered", "classifier", "tested on", "AUC", "log loss"):
+        table.add_column(header, no_wrap=True)
     for version in versions:
         churn = version.report["targets"]["churn"]
         table.add_row(
             str(version.version),
             holders.get(version.version, ""),
-            f"{version.registered_at:%Y-%m-%d %H:%M}",
+            f"{version.registered_at:%Y-%m-%d}",
             churn["classifier"],
             churn["snapshots"]["test"],
             f"{churn['auc']:.4f}" if churn["auc"] is not None else "",

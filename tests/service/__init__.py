@@ -1,1 +1,1 @@
-"""Tests of the part of the same name."""
+"""The HTTP service and its pages."""

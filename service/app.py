@@ -1,0 +1,88 @@
+"""The composition root: from settings to an app."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from typing import TextIO
+
+from asgi_correlation_id import CorrelationIdMiddleware
+from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
+
+from service import pages
+from service.body_limit import BodyLimit
+from service.bundle_cache import BundleCache
+from service.clock import Clock, utc_now
+from service.deps import Services
+from service.errors import MAX_BODY_BYTES, add_error_handlers
+from service.metrics import add_metrics
+from service.openapi import describe_problems
+from service.request_log import RequestLog, make_logger
+from service.response_headers import ResponseHeaders
+from service.routers import customers, health, lists, models, runs, scores
+from service.scorer import Scorer, warm_up
+from store.engine import Database
+from store.schema import require_current
+from store.settings import Settings
+
+__all__ = ["create_app"]
+
+_DESCRIPTION = (
+    "Which customers are about to leave, what each is worth, and why. Amounts are in the currency that each answer "
+    'names; instants are in UTC; null stands for "does not apply". Errors are problem details (RFC 9457).'
+)
+
+
+def create_app(settings: Settings, *, now: Clock = utc_now, log_to: TextIO = sys.stderr) -> FastAPI:
+    """Compose the service.
+
+    Parameters
+    ----------
+    settings : Settings
+    now : Clock
+        What time it is.
+    log_to : text file
+        Where the log goes.
+
+    Returns
+    -------
+    FastAPI
+        It opens the database when it is started, not before, so that a server may fork first; its tables must be
+        current then (`SchemaError`).
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        database = Database(settings.database_url)
+        require_current(database)
+        bundles = BundleCache(settings.bundle_dir, warm_up=warm_up)
+        scorer = Scorer(bundles, as_of=settings.as_of, now=now)
+        app.state.services = Services(settings, database, bundles, scorer, now)
+        yield
+        database.close()
+
+    app: FastAPI = FastAPIOffline(
+        title="Regulars",
+        version=version("regulars"),
+        description=_DESCRIPTION,
+        lifespan=lifespan,
+        redirect_slashes=False,
+        # Null, so that Swagger UI asks nobody outside whether the document is valid.
+        swagger_ui_parameters={"validatorUrl": None},
+        favicon_url="/static/favicon.svg",
+    )
+    for part in (health, customers, scores, lists, models, runs):
+        app.include_router(part.router)
+    pages.add_pages(app)
+    add_error_handlers(app)
+    # The last one added is the first to see a request.
+    app.add_middleware(BodyLimit, most_bytes=MAX_BODY_BYTES)
+    app.add_middleware(RequestLog, log=make_logger(settings.log_format, log_to))
+    add_metrics(app)
+    app.add_middleware(ResponseHeaders)
+    app.add_middleware(CorrelationIdMiddleware)
+    describe_problems(app)
+    return app

@@ -1,0 +1,60 @@
+"""What routes are given, as aliases, so that a signature reads as prose."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, cast
+
+from fastapi import Depends, Request
+
+from service.bundle_cache import BundleCache
+from service.clock import Clock
+from service.scorer import Scorer
+from store.engine import Database
+from store.settings import Settings
+
+__all__ = ["Now", "OpenDatabase", "ServedBundles", "Services", "TheScorer", "TheSettings"]
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What one app is composed of."""
+
+    settings: Settings
+    database: Database
+    bundles: BundleCache
+    scorer: Scorer
+    clock: Clock
+
+
+# Coroutines, since FastAPI sends plain functions through its thread pool, and these only look something up.
+async def _services(request: Request) -> Services:
+    return cast(Services, request.app.state.services)
+
+
+async def _database(services: Annotated[Services, Depends(_services)]) -> Database:
+    return services.database
+
+
+async def _bundles(services: Annotated[Services, Depends(_services)]) -> BundleCache:
+    return services.bundles
+
+
+async def _scorer(services: Annotated[Services, Depends(_services)]) -> Scorer:
+    return services.scorer
+
+
+async def _settings(services: Annotated[Services, Depends(_services)]) -> Settings:
+    return services.settings
+
+
+async def _now(services: Annotated[Services, Depends(_services)]) -> datetime:
+    return services.clock()
+
+
+OpenDatabase = Annotated[Database, Depends(_database)]
+ServedBundles = Annotated[BundleCache, Depends(_bundles)]
+TheScorer = Annotated[Scorer, Depends(_scorer)]
+TheSettings = Annotated[Settings, Depends(_settings)]
+Now = Annotated[datetime, Depends(_now)]

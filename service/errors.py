@@ -1,0 +1,195 @@
+"""From exceptions to answers: the one place that knows which HTTP status an error has.
+
+Every error is a problem (RFC 9457), as JSON or, for whoever would rather have HTML, as a page.
+"""
+
+from __future__ import annotations
+
+import reprlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+from uuid import UUID
+
+from asgi_correlation_id import correlation_id
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnectionError
+from starlette.exceptions import HTTPException
+
+from service.exceptions import ModelUnavailableError, UnknownRunError, UnknownSegmentError
+from service.media_types import preferred
+from service.pages.error import error_page
+from service.schemas.problem import InvalidPart, Problem
+from store.exceptions import (
+    CursorError,
+    PromotionRefusedError,
+    SchemaError,
+    StoreError,
+    UnknownCustomerError,
+    UnknownModelError,
+)
+
+__all__ = [
+    "MAX_BODY_BYTES",
+    "PROBLEM_MEDIA_TYPE",
+    "add_error_handlers",
+    "body_too_large",
+    "problem_response",
+    "unexpected_problem",
+]
+
+PROBLEM_MEDIA_TYPE = "application/problem+json"
+MAX_BODY_BYTES = 4_000_000
+
+_TRY_AGAIN = {"Retry-After": "5"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """One kind of problem; without a `detail` of its own the exception's text is one."""
+
+    status: int
+    name: str
+    title: str
+    detail: str | None = None
+    headers: Mapping[str, str] | None = None
+
+
+_DATABASE_AWAY = _Kind(
+    503,
+    "database-unavailable",
+    "The database does not answer",
+    "It is locked, full or not reachable at the moment. Try again in a few seconds.",
+    _TRY_AGAIN,
+)
+
+_KINDS: Mapping[type[Exception], _Kind] = {
+    UnknownCustomerError: _Kind(404, "unknown-customer", "There is no such customer"),
+    UnknownModelError: _Kind(404, "unknown-model", "There is no such model version"),
+    UnknownSegmentError: _Kind(404, "unknown-segment", "There is no such segment"),
+    UnknownRunError: _Kind(404, "unknown-run", "There is no such run"),
+    CursorError: _Kind(400, "invalid-cursor", "The cursor can't be used"),
+    PromotionRefusedError: _Kind(409, "promotion-refused", "The challenger is worse than the champion"),
+    SchemaError: _Kind(503, "database-outdated", "The database is not ready", headers=_TRY_AGAIN),
+    StoreError: _Kind(409, "not-yet", "Something has to be done first"),
+    ModelUnavailableError: _Kind(503, "model-unavailable", "There is no model to score with", headers=_TRY_AGAIN),
+    OperationalError: _DATABASE_AWAY,
+    NoConnectionError: _DATABASE_AWAY,
+}
+
+_UNEXPECTED = _Kind(
+    500, "unexpected", "Something went wrong here", "It is not the request's fault. The log has it under this id."
+)
+
+_HTTP_DETAILS: Mapping[int, str] = {
+    400: "Expected a body of JSON in UTF-8; what came could not be read.",
+    404: "There is nothing at this address. The API is described at /docs.",
+    413: f"Expected a body of at most {MAX_BODY_BYTES:,} bytes; more came. Send it in parts.",
+}
+
+
+def add_error_handlers(app: FastAPI) -> None:
+    """Have all errors of an app answered as problems."""
+    for kind in (*_KINDS, RequestValidationError, HTTPException):
+        app.add_exception_handler(kind, _answer)
+
+
+def unexpected_problem(headers: Mapping[str, str]) -> Response:
+    """Return the answer to an error that nobody foresaw; it tells nothing of the inside."""
+    return problem_response(_problem(_UNEXPECTED, ""), accept=headers.get("accept"))
+
+
+def body_too_large() -> HTTPException:
+    """Return the error of a body beyond `MAX_BODY_BYTES`."""
+    return HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+
+
+def problem_response(problem: Problem, *, accept: str | None, headers: Mapping[str, str] | None = None) -> Response:
+    """Return a problem as the client would rather have it: a page for a browser, else JSON."""
+    if preferred(accept, (PROBLEM_MEDIA_TYPE, "text/html")) == "text/html":
+        return error_page(problem, headers=headers)
+    content = problem.model_dump_json(exclude=set() if problem.errors else {"errors"})
+    return Response(content, problem.status, headers, PROBLEM_MEDIA_TYPE)
+
+
+async def _answer(request: Request, error: Exception) -> Response:
+    accept = request.headers.get("accept")
+    if isinstance(error, RequestValidationError):
+        return problem_response(_invalid(error, request.headers.get("content-type")), accept=accept)
+    if isinstance(error, HTTPException):
+        return problem_response(_http_problem(error, request.method), accept=accept, headers=error.headers)
+    kind = next(_KINDS[ancestor] for ancestor in type(error).__mro__ if ancestor in _KINDS)
+    return problem_response(_problem(kind, str(error)), accept=accept, headers=kind.headers)
+
+
+def _problem(kind: _Kind, detail: str, errors: Sequence[InvalidPart] = ()) -> Problem:
+    return Problem(
+        type=f"urn:regulars:problem:{kind.name}",
+        title=kind.title,
+        status=kind.status,
+        detail=_printable(kind.detail or detail),
+        instance=f"urn:uuid:{UUID(correlation_id.get() or '0' * 32)}",
+        errors=list(errors),
+    )
+
+
+def _http_problem(error: HTTPException, method: str) -> Problem:
+    phrase = HTTPStatus(error.status_code).phrase
+    detail = _HTTP_DETAILS.get(error.status_code, error.detail)
+    if error.status_code == 405:
+        allowed = (error.headers or {}).get("Allow", "another method")
+        detail = f"Expected {allowed}, got {method}."
+    return _problem(_Kind(error.status_code, phrase.lower().replace(" ", "-"), phrase), detail)
+
+
+def _invalid(error: RequestValidationError, content_type: str | None) -> Problem:
+    """Say which parts of a request can't be taken, each with what was expected and what came."""
+    found = error.errors()
+    if any(item["type"] == "json_invalid" for item in found):
+        place = found[0]["loc"][-1]
+        detail = (
+            f"Expected a body of JSON; it breaks off or goes wrong at character {place}: {found[0]['ctx']['error']}."
+        )
+        return _problem(_Kind(400, "unreadable-body", "The body can't be read"), detail)
+    if any(item["loc"] == ("body",) and isinstance(item.get("input"), bytes) for item in found):
+        detail = f"Expected a body of content type application/json, got {content_type or 'none'}."
+        return _problem(_Kind(415, "unsupported-media-type", "The body is not of the expected type"), detail)
+    errors = [_invalid_part(item) for item in found]
+    detail = " ".join(f"{part.where}: expected {part.expected}, got {part.came}." for part in errors[:3])
+    more = f" And {len(errors) - 3:,} more." if len(errors) > 3 else ""
+    return _problem(_Kind(422, "invalid-request", "The request is not valid"), detail + more, errors[:100])
+
+
+def _invalid_part(item: Mapping[str, Any]) -> InvalidPart:
+    """Return one finding of pydantic as a problem's part.
+
+    Examples
+    --------
+    >>> item = {"type": "", "loc": ("query", "limit"), "msg": "Input should be a valid integer", "input": "x"}
+    >>> _invalid_part(item)
+    InvalidPart(where='query.limit', expected='a valid integer', came="'x'")
+    """
+    message = str(item["msg"]).removeprefix("Value error, ")
+    for opening in ("Input should be ", "Input should ", "expected "):
+        message = message.removeprefix(opening)
+    if item["type"] == "missing":
+        message, came = "a value", "nothing"
+    elif item["type"] == "extra_forbidden":
+        message, came = "no such part", _shown(item["input"])
+    else:
+        came = _shown(item.get("input"))
+    where = ".".join(str(part) for part in item["loc"])
+    return InvalidPart(where=_printable(where)[:200], expected=_printable(message), came=came)
+
+
+def _shown(value: object) -> str:
+    """Return a value as text that is short, however deep or long it is, and can be sent."""
+    return _printable(reprlib.repr(value))
+
+
+def _printable(text: str) -> str:
+    # A lone surrogate, which JSON can carry, has no UTF-8.
+    return text.encode("utf-8", "backslashreplace").decode()

@@ -1,0 +1,199 @@
+"""One customer: the score of now with its reasons, what it rests on, and where the customer stands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import ClassVar
+
+from fastapi import APIRouter
+from fastapi.responses import HTMLResponse
+from markupsafe import Markup
+from sqlalchemy.orm import Session
+
+from features.calendar import LocalCalendar
+from features.windows import Snapshot
+from models.charts import contribution_bars
+from service.customer_facts import CustomerFacts, read_facts
+from service.deps import OpenDatabase, TheScorer, TheSettings
+from service.exceptions import ModelUnavailableError
+from service.explained import ExplainedScore, explain
+from service.pages.templating import render
+from service.pages.timeline import PurchaseDay, purchase_days, timeline
+from service.parameters import CustomerIdInPath, CustomerIdInQuery
+from service.scorer import ScoredCustomers, Scorer
+from service.segment_rules import TITLES
+from store import memberships
+from store.engine import Database
+from store.events import CustomerKeys, find_customer, read_events
+from store.scores import published_run, stored_score
+from store.settings import Settings
+from store.tables import Score, ScoringRun
+
+__all__ = ["CustomerPage", "ListedScore", "ScorePanel", "Stay", "router"]
+
+router = APIRouter()
+
+
+@dataclass(frozen=True, slots=True)
+class ScorePanel:
+    """A score computed now: what it says, how it comes about, and what it was made with."""
+
+    score: ExplainedScore
+    segments: tuple[str, ...]
+    chart: Markup | None
+    model_version: int
+    policy_version: int
+    horizon_days: int
+
+
+@dataclass(frozen=True, slots=True)
+class ListedScore:
+    """What the published list says of the customer, to be compared with now."""
+
+    score: Score
+    as_of: datetime | None
+    model_version: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """A stay in a segment; `left_at` is None while it lasts."""
+
+    segment: str
+    entered_at: datetime
+    left_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerPage:
+    """Context of `customer.html`.
+
+    Attributes
+    ----------
+    customer_id, currency, timezone : str
+    as_of : datetime
+        The instant that the score and the purchases speak of.
+    panel : ScorePanel or None
+        None while there is no model; `unavailable` then says why.
+    facts : CustomerFacts
+    purchases : tuple of PurchaseDay
+        Ascending, before `as_of`.
+    timeline : Markup
+        Their picture.
+    listed : ListedScore or None
+    stays : tuple of Stay
+        The latest first.
+    """
+
+    template: ClassVar[str] = "customer.html"
+    section: ClassVar[str] = ""
+
+    customer_id: str
+    currency: str
+    timezone: str
+    as_of: datetime
+    panel: ScorePanel | None
+    unavailable: str | None
+    facts: CustomerFacts
+    purchases: tuple[PurchaseDay, ...]
+    timeline: Markup
+    listed: ListedScore | None
+    stays: tuple[Stay, ...]
+
+    @property
+    def title(self) -> str:
+        """Title of the page."""
+        return f"Customer {self.customer_id}"
+
+
+@router.get("/customer", response_class=HTMLResponse)
+def show_customer_by_query(
+    customer_id: CustomerIdInQuery, database: OpenDatabase, scorer: TheScorer, settings: TheSettings
+) -> HTMLResponse:
+    """Show the customer that was searched for."""
+    return _show(customer_id, database, scorer, settings)
+
+
+@router.get("/customers/{customer_id}", response_class=HTMLResponse)
+def show_customer(
+    customer_id: CustomerIdInPath, database: OpenDatabase, scorer: TheScorer, settings: TheSettings
+) -> HTMLResponse:
+    """Show one customer."""
+    return _show(customer_id, database, scorer, settings)
+
+
+def _show(customer_id: str, database: Database, scorer: Scorer, settings: Settings) -> HTMLResponse:
+    with database.read() as session:
+        customer = find_customer(session, customer_id)
+        key = int(customer.keys[0])
+        scored, unavailable = _score(session, customer, scorer)
+        as_of = scorer.as_of() if scored is None else scored.as_of
+        calendar = LocalCalendar(settings.timezone) if scored is None else scored.model.calendar
+        snapshot = Snapshot.at(as_of, calendar)
+        purchases = purchase_days(read_events(session, customer, calendar).before(snapshot.as_of))
+        page = CustomerPage(
+            customer_id=customer_id,
+            currency=settings.currency if scored is None else scored.model.bundle.currency,
+            timezone=calendar.timezone,
+            as_of=as_of,
+            panel=None if scored is None else _panel(customer_id, scored),
+            unavailable=unavailable,
+            facts=read_facts(session, key),
+            purchases=purchases,
+            timeline=_timeline(purchases, snapshot.last_day, settings.currency),
+            listed=_listed(session, key),
+            stays=tuple(
+                Stay(TITLES.get(stay.segment, stay.segment), stay.entered_at, stay.left_at)
+                for stay in memberships.history(session, key)
+            ),
+        )
+    return render(page)
+
+
+def _score(session: Session, customer: CustomerKeys, scorer: Scorer) -> tuple[ScoredCustomers | None, str | None]:
+    # What is known of a customer is worth showing without a model too.
+    try:
+        return scorer.score(session, customer), None
+    except ModelUnavailableError as error:
+        return None, str(error)
+
+
+def _panel(customer_id: str, scored: ScoredCustomers) -> ScorePanel:
+    bundle = scored.model.bundle
+    score = explain(scored.by_customer[customer_id], bundle.currency)
+    return ScorePanel(
+        score=score,
+        segments=tuple(TITLES[name] for name in score.columns["segments"].split()),
+        chart=_reasons_chart(score) if score.reasons else None,
+        model_version=scored.model.version,
+        policy_version=scored.policy_version,
+        horizon_days=bundle.horizon_days,
+    )
+
+
+def _reasons_chart(score: ExplainedScore) -> Markup:
+    labels = [reason.text or reason.feature for reason in score.reasons]
+    contributions = [reason.contribution for reason in score.reasons]
+    chart = contribution_bars(
+        [*labels, "all other features"],
+        [*contributions, score.all_other_features or 0.0],
+        title="What speaks for leaving and what for staying",
+        description="Contributions to the churn score in log-odds, the largest first.",
+        towards="speaks for leaving",
+        against="speaks for staying",
+    )
+    # Made by our own code, which escapes every label.
+    return Markup(chart)  # noqa: S704
+
+
+def _timeline(purchases: tuple[PurchaseDay, ...], last_day: int, currency: str) -> Markup:
+    last_observed = datetime(1970, 1, 1, tzinfo=UTC).date() + timedelta(days=last_day)
+    # Made by our own code from dates and numbers alone.
+    return Markup(timeline(purchases, last_observed, currency))  # noqa: S704
+
+
+def _listed(session: Session, key: int) -> ListedScore | None:
+    run: ScoringRun | None = published_run(session)
+    score = stored_score(session, key)
+    return None if run is None or score is None else ListedScore(score, run.as_of, run.model_version)

@@ -1,0 +1,58 @@
+"""The parts of requests that several routes take, each with its bounds and its description."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from fastapi import Header, Path, Query
+from pydantic import BeforeValidator, Field
+
+__all__ = [
+    "AcceptHeader",
+    "Budget",
+    "CursorText",
+    "CustomerId",
+    "CustomerIdInPath",
+    "CustomerIdInQuery",
+    "FormBudget",
+    "Format",
+    "Limit",
+    "ModelName",
+    "RunId",
+    "SegmentName",
+]
+
+# As long as ingestion takes ids; NUL is in no stored text, and PostgreSQL refuses even to look for it.
+_ID = Field(min_length=1, max_length=255, pattern=r"^[^\x00]*$", description="The business's own id of a customer.")
+_BUDGET = Query(description="Number of contacts: at most so many rows over all pages.")
+_Contacts = Annotated[int, Field(ge=1, le=1_000_000_000)]
+
+CustomerId = Annotated[str, _ID]
+CustomerIdInPath = Annotated[
+    CustomerId, Path(description="The business's own id; one with a slash goes into the query instead.")
+]
+CustomerIdInQuery = Annotated[CustomerId, Query(description="The business's own id, whatever it holds.")]
+SegmentName = Annotated[str, Path(max_length=50, description="Name of a segment, such as at_risk.")]
+ModelName = Annotated[
+    str,
+    Path(
+        pattern=r"^(champion|challenger|newest|[0-9]{1,9})$", description="A version, champion, challenger or newest."
+    ),
+]
+RunId = Annotated[int, Path(ge=1, le=2**31 - 1, description="The run's number.")]
+Limit = Annotated[int | None, Query(ge=1, le=1000, description="Rows a page, 1 to 1,000; 50 without it.")]
+CursorText = Annotated[
+    str | None,
+    Query(max_length=500, description="`next_cursor` of the page before; the list goes on in the run it began with."),
+]
+Budget = Annotated[_Contacts | None, _BUDGET]
+# A form sends an empty field as empty text.
+FormBudget = Annotated[_Contacts | None, BeforeValidator(lambda value: None if value == "" else value), _BUDGET]
+Format = Annotated[
+    Literal["json", "csv"] | None,
+    Query(
+        description="Goes before the Accept header. CSV without `limit` and `cursor` holds the whole list, streamed; "
+        "otherwise one page, with the next one in the Link header."
+    ),
+]
+AcceptHeader = Annotated[str | None, Header(description="`text/csv` for CSV.")]

@@ -1,0 +1,73 @@
+"""The run that lists show, with all that a reader needs to read its numbers: its sums and the rules behind them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+
+from models.segments import Cutoffs, SegmentPolicy
+from service.exceptions import UnknownSegmentError
+from service.run_aggregates import RunAggregates
+from service.segment_rules import rules_in_words
+from store import policies, registry
+from store.scores import require_published_run
+from store.tables import ScoringRun, SegmentPolicyVersion
+
+__all__ = ["PublishedList", "read_published", "read_run", "require_segment"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PublishedList:
+    """One completed run, its sums, and its policy.
+
+    Attributes
+    ----------
+    run : ScoringRun
+    aggregates : RunAggregates
+    policy : SegmentPolicy
+        The version that the run used.
+    rules : dict of segment to text
+    """
+
+    run: ScoringRun
+    aggregates: RunAggregates
+    policy: SegmentPolicy
+    rules: dict[str, str]
+
+
+def read_published(session: Session) -> PublishedList:
+    """Read the run that lists show now; raises `StoreError` before the first."""
+    return read_run(session, require_published_run(session))
+
+
+def read_run(session: Session, run: ScoringRun) -> PublishedList:
+    """Read what belongs to a completed run.
+
+    Parameters
+    ----------
+    session : Session
+    run : ScoringRun
+        Completed, so that its model and policy are known.
+    """
+    stored_policy = session.get_one(SegmentPolicyVersion, run.policy_version)
+    policy = SegmentPolicy.from_dict(stored_policy.policy)
+    model = registry.find_version(session, str(run.model_version))
+    cutoffs = policies.read_cutoffs(session, model_version=model.version, policy_version=stored_policy.version)
+    settings = model.report.get("settings", {})
+    aggregates = RunAggregates.of(run)
+    rules = rules_in_words(
+        policy,
+        cutoffs=None if cutoffs is None else Cutoffs.from_dict(cutoffs),
+        horizon_days=settings.get("horizon_days"),
+        activity_days=settings.get("activity_days"),
+        currency=aggregates.currency,
+    )
+    return PublishedList(run, aggregates, policy, rules)
+
+
+def require_segment(name: str, known: tuple[str, ...]) -> str:
+    """Return the name of a segment; raises `UnknownSegmentError` with the names there are."""
+    if name not in known:
+        raise UnknownSegmentError(f"There is no segment {name!r}. Segments: {', '.join(known)}.")
+    return name

@@ -1,0 +1,57 @@
+"""Scores, computed at the moment from the stored events."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from service.deps import OpenDatabase, TheScorer
+from service.explained import explain
+from service.openapi import PROBLEMS, problems
+from service.parameters import CustomerIdInPath, CustomerIdInQuery
+from service.schemas.scores import Score, ScoresAnswer, ScoresRequest
+from service.scorer import ScoredCustomers, Scorer
+from store.engine import Database
+from store.events import find_customer, find_customers
+
+__all__ = ["router"]
+
+router = APIRouter(tags=["scores"], prefix="/v1", responses=PROBLEMS | problems(409))
+
+
+@router.get("/customers/{customer_id}/score", responses=problems(404))
+def read_score(customer_id: CustomerIdInPath, database: OpenDatabase, scorer: TheScorer) -> Score:
+    """Score one customer from the events stored at this moment, with reasons."""
+    return _score(customer_id, database, scorer)
+
+
+@router.get("/score", responses=problems(404))
+def read_score_by_query(customer_id: CustomerIdInQuery, database: OpenDatabase, scorer: TheScorer) -> Score:
+    """Answer as the address with the id in it; for ids with a slash and the like."""
+    return _score(customer_id, database, scorer)
+
+
+@router.post("/scores", responses=problems(400, 413, 415))
+def read_scores(request: ScoresRequest, database: OpenDatabase, scorer: TheScorer) -> ScoresAnswer:
+    """Score up to 1,000 customers, in the order asked; an id asked twice is answered twice."""
+    with database.read() as session:
+        scored = scorer.score(session, find_customers(session, request.customer_ids))
+    known = scored.by_customer
+    return ScoresAnswer(
+        as_of=scored.as_of,
+        model_version=scored.model.version,
+        policy_version=scored.policy_version,
+        currency=scored.model.bundle.currency,
+        scores=[_of(customer_id, scored) for customer_id in request.customer_ids if customer_id in known],
+        unknown=[customer_id for customer_id in request.customer_ids if customer_id not in known],
+    )
+
+
+def _score(customer_id: str, database: Database, scorer: Scorer) -> Score:
+    with database.read() as session:
+        scored = scorer.score(session, find_customer(session, customer_id))
+    return _of(customer_id, scored)
+
+
+def _of(customer_id: str, scored: ScoredCustomers) -> Score:
+    score = explain(scored.by_customer[customer_id], scored.model.bundle.currency)
+    return Score.computed(customer_id, score, scored)

@@ -1,0 +1,228 @@
+"""Scores, of one customer or of many, computed now or stored by a run."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from service.explained import ExplainedScore
+from service.parameters import CustomerId
+from service.scorer import ScoredCustomers
+from store.tables import ScoringRun
+
+__all__ = [
+    "MadeWith",
+    "ReasonOut",
+    "Score",
+    "ScoreNumbers",
+    "ScoresAnswer",
+    "ScoresRequest",
+    "StoredScore",
+    "numbers_of",
+]
+
+_NUMBERS_EXAMPLE: dict[str, Any] = {
+    "segment": "at_risk",
+    "segments": ["at_risk", "high_value"],
+    "eligible": True,
+    "frequency": 7,
+    "recency": 310,
+    "T": 407,
+    "monetary_value": 52.4,
+    "days_since_last_purchase": 97,
+    "p_alive": 0.81,
+    "expected_purchases": 1.3,
+    "expected_average_value": 50.1,
+    "clv": 214.6,
+    "churn_probability": 0.48,
+    "value_at_risk": 103.0,
+    "upsell_propensity": None,
+}
+_REASONS_EXAMPLE: dict[str, Any] = {
+    "base_value": 0.9,
+    "reasons": [
+        {
+            "feature": "days_since_last_purchase",
+            "value": 97.0,
+            "contribution": 0.61,
+            "text": "it has been 97 days since the last purchase",
+        },
+        {
+            "feature": "frequency",
+            "value": 7.0,
+            "contribution": -1.42,
+            "text": "the customer has come back to buy on 7 purchase days",
+        },
+    ],
+    "all_other_features": -0.21,
+    "raw_margin": -0.12,
+    "sentence": "It has been 97 days since the last purchase. Speaking for staying: the customer has come back to buy "
+    "on 7 purchase days.",
+    "note": None,
+}
+_MADE_WITH_EXAMPLE: dict[str, Any] = {
+    "customer_id": "04711",
+    "as_of": "1998-07-01T00:00:00Z",
+    "model_version": 3,
+    "policy_version": 1,
+    "currency": "USD",
+}
+
+Probability = Annotated[float, Field(ge=0, le=1)]
+
+
+class MadeWith(BaseModel):
+    """Whose score it is, and what it was made with."""
+
+    customer_id: str = Field(description="The business's own id.")
+    as_of: datetime = Field(description="The instant that the score speaks of; only events before it were read.")
+    model_version: int = Field(description="The model that gave it.")
+    policy_version: int = Field(description="The segment policy that gave the segments.")
+    currency: str = Field(description="ISO 4217 code of all amounts.")
+
+
+class ScoreNumbers(BaseModel):
+    """The numbers of one score; null stands for "does not apply", never for nought."""
+
+    segment: str = Field(description="The primary segment: the first that applies.")
+    segments: list[str] = Field(description="All segments, in the order of the policy.")
+    eligible: bool = Field(description="Whether the customer is active: only these have a churn probability.")
+    frequency: int | None = Field(description="Repeat purchase days: distinct purchase days less one.")
+    recency: int | None = Field(description="Days from the first to the last purchase day.")
+    T: int | None = Field(description="Days from the first purchase day to the last day observed.")
+    monetary_value: float | None = Field(
+        description="Mean value of the repeat purchase days, in `currency`; null for one-time buyers."
+    )
+    days_since_last_purchase: int | None = Field(description="Days from the last purchase day to the last observed.")
+    p_alive: Probability | None = Field(
+        description="P(alive) of the purchase model; 1 for one-time buyers, which says nothing of health."
+    )
+    expected_purchases: float | None = Field(description="Purchase days expected within the horizon of the model.")
+    expected_average_value: float | None = Field(description="Expected value of a purchase day, in `currency`.")
+    clv: float | None = Field(description="Discounted margin expected over the clv horizon, in `currency`.")
+    churn_probability: Probability | None = Field(
+        description="Calibrated probability of no purchase within the horizon."
+    )
+    value_at_risk: float | None = Field(description="churn_probability times clv, in `currency`.")
+    upsell_propensity: Probability | None = Field(description="Null while the model has no upsell target.")
+
+
+def numbers_of(score: ExplainedScore) -> dict[str, Any]:
+    """Return the fields of `ScoreNumbers` of a score."""
+    fields = {name: score.columns[name] for name in ScoreNumbers.model_fields if name != "segments"}
+    return {**fields, "segments": score.columns["segments"].split()}
+
+
+class ReasonOut(BaseModel):
+    """One feature's part in a churn probability."""
+
+    feature: str = Field(description="Name of the feature, as in the catalogue.")
+    value: float | None = Field(description="The customer's own value; null where there is none.")
+    contribution: float = Field(description="Log-odds that it adds; above 0 speaks for leaving.")
+    text: str = Field(description="The value as a clause that a person can say.")
+
+
+class Score(ScoreNumbers, MadeWith):
+    """One customer's score, with its reasons.
+
+    base_value plus the contributions of `reasons` plus `all_other_features` is raw_margin (within 1e-6); the churn
+    probability is raw_margin calibrated, which keeps its order.
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{**_MADE_WITH_EXAMPLE, **_NUMBERS_EXAMPLE, **_REASONS_EXAMPLE}]}
+    )
+
+    base_value: float | None = Field(description="Log-odds from which the contributions start.")
+    reasons: list[ReasonOut] = Field(description="The features that weigh most, largest contribution first.")
+    all_other_features: float | None = Field(description="Sum of the contributions of all other features, in log-odds.")
+    raw_margin: float | None = Field(description="Log-odds of churn before calibration.")
+    sentence: str | None = Field(description="The reasons as a person would say them.")
+    note: str | None = Field(description="Why there is no churn probability; null where there is one.")
+
+    @classmethod
+    def computed(cls, customer_id: str, score: ExplainedScore, made_with: ScoredCustomers) -> Self:
+        """Return a score that was computed just now."""
+        return cls(
+            customer_id=customer_id,
+            as_of=made_with.as_of,
+            model_version=made_with.model.version,
+            policy_version=made_with.policy_version,
+            currency=made_with.model.bundle.currency,
+            **_explained(score),
+        )
+
+
+class StoredScore(Score):
+    """One customer's score as the published run stored it: what the lists show."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"scoring_run_id": 12, **_MADE_WITH_EXAMPLE, **_NUMBERS_EXAMPLE, **_REASONS_EXAMPLE}]
+        }
+    )
+
+    scoring_run_id: int = Field(description="The run that stored it.")
+
+    @classmethod
+    def stored(cls, customer_id: str, score: ExplainedScore, run: ScoringRun, currency: str) -> Self:
+        """Return a score of a completed run."""
+        return cls.model_validate(
+            {
+                "scoring_run_id": run.id,
+                "customer_id": customer_id,
+                "as_of": run.as_of,
+                "model_version": run.model_version,
+                "policy_version": run.policy_version,
+                "currency": currency,
+                **_explained(score),
+            }
+        )
+
+
+class ScoresRequest(BaseModel):
+    """Whose scores are wanted."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"customer_ids": ["04711", "04712"]}]})
+
+    customer_ids: list[CustomerId] = Field(min_length=1, max_length=1000, description="1 to 1,000 ids.")
+
+
+class ScoresAnswer(BaseModel):
+    """Scores in the order asked, all of one model, one policy and one instant."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    **{name: _MADE_WITH_EXAMPLE[name] for name in _MADE_WITH_EXAMPLE if name != "customer_id"},
+                    "scores": [{**_MADE_WITH_EXAMPLE, **_NUMBERS_EXAMPLE, **_REASONS_EXAMPLE}],
+                    "unknown": ["04712"],
+                }
+            ]
+        }
+    )
+
+    as_of: datetime = Field(description="The instant that the scores speak of.")
+    model_version: int = Field(description="The model that gave them.")
+    policy_version: int = Field(description="The segment policy that gave the segments.")
+    currency: str = Field(description="ISO 4217 code of all amounts.")
+    scores: list[Score] = Field(description="One for each id asked that is known, in the order asked.")
+    unknown: list[str] = Field(description="The ids that no customer has, in the order asked.")
+
+
+def _explained(score: ExplainedScore) -> dict[str, Any]:
+    return {
+        **numbers_of(score),
+        "base_value": score.columns["base_value"],
+        "reasons": [
+            ReasonOut(feature=reason.feature, value=reason.value, contribution=reason.contribution, text=reason.text)
+            for reason in score.reasons
+        ],
+        "all_other_features": score.all_other_features,
+        "raw_margin": score.columns["raw_margin"],
+        "sentence": score.sentence,
+        "note": score.note,
+    }

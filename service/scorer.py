@@ -1,0 +1,120 @@
+"""Scores of a few customers from their stored events as they are at this moment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from sqlalchemy.orm import Session
+
+from features.netting import NO_PRODUCT, ROW_ORDER, RawEvents, net
+from features.windows import Snapshot
+from models.scoring import score
+from models.segments import Cutoffs, SegmentPolicy
+from service.bundle_cache import BundleCache, ServedModel
+from service.clock import Clock
+from store import policies
+from store.events import CustomerKeys, read_events
+from store.memberships import open_memberships
+
+__all__ = ["ScoredCustomers", "Scorer", "warm_up"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ScoredCustomers:
+    """Scores of some customers, and what they were made with.
+
+    Attributes
+    ----------
+    model : ServedModel
+    policy_version : int
+    as_of : datetime
+        The instant that they speak of.
+    by_customer : mapping of customer_id to columns
+        Each customer's columns as the store keeps them: plain values, None for what does not apply.
+    """
+
+    model: ServedModel
+    policy_version: int
+    as_of: datetime
+    by_customer: Mapping[str, Mapping[str, Any]]
+
+
+class Scorer:
+    """Composes what is stored of a customer with the champion.
+
+    Parameters
+    ----------
+    bundles : BundleCache
+    as_of : datetime, optional
+        The instant that scores speak of; without it each speaks of the moment in which it is computed.
+    now : Clock
+    """
+
+    def __init__(self, bundles: BundleCache, *, as_of: datetime | None, now: Clock) -> None:
+        self._bundles = bundles
+        self._fixed_as_of = as_of
+        self._now = now
+
+    def as_of(self) -> datetime:
+        """Return the instant that a score computed now speaks of."""
+        return self._now() if self._fixed_as_of is None else self._fixed_as_of
+
+    def score(self, session: Session, customers: CustomerKeys) -> ScoredCustomers:
+        """Score up to a few thousand customers, all with one model, one policy and one instant.
+
+        Parameters
+        ----------
+        session : Session
+            One view of the data; everything is read from it.
+        customers : CustomerKeys
+
+        Raises
+        ------
+        ModelUnavailableError
+            There is no model to score with.
+        """
+        model = self._bundles.current(session)
+        as_of = self.as_of()
+        policy_version, policy = policies.current_policy(session)
+        scores = score(
+            model.bundle,
+            SegmentPolicy.from_dict(policy),
+            _cutoffs(session, model, policy_version),
+            read_events(session, customers, model.calendar),
+            open_memberships(session, customers.keys),
+            Snapshot.at(as_of, model.calendar),
+        )
+        columns = scores.columns()
+        rows = (dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True))
+        by_customer = dict(zip(customers.customer_ids, rows, strict=True))
+        return ScoredCustomers(model, policy_version, as_of, by_customer)
+
+
+def warm_up(model: ServedModel) -> None:
+    """Score an invented customer, so that everything compiled is compiled before the first real one."""
+    instant = model.calendar.midnight(0)
+    one_order = RawEvents(
+        customer_ids=("invented",),
+        customer=np.zeros(1, dtype=np.int64),
+        occurred_at=np.full(1, instant, dtype=np.int64),
+        action=np.full(1, ROW_ORDER, dtype=np.int8),
+        group=np.ones(1, dtype=np.int64),
+        order_key=np.ones(1, dtype=np.int64),
+        product=np.full(1, NO_PRODUCT, dtype=np.int64),
+        quantity=np.full(1, np.nan),
+        value=np.ones(1),
+        event_type=np.zeros(1, dtype=np.int16),
+        event_types=("Order Completed",),
+    )
+    log, _ = net(one_order, model.calendar)
+    bundle = model.bundle
+    score(bundle, bundle.policy, bundle.cutoffs, log, {}, Snapshot.at_midnight(1, model.calendar))
+
+
+def _cutoffs(session: Session, model: ServedModel, policy_version: int) -> Cutoffs:
+    stored = policies.read_cutoffs(session, model_version=model.version, policy_version=policy_version)
+    return model.bundle.cutoffs if stored is None else Cutoffs.from_dict(stored)

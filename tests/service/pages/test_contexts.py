@@ -1,0 +1,166 @@
+"""What each page is given: its context, a small dataclass, and that the page shows it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from models.segments import SEGMENTS
+from service.pages import at_risk, customer, models, segments
+from service.pages.at_risk import AtRiskPage
+from service.pages.customer import CustomerPage
+from service.pages.models import ModelPage, ModelsPage
+from service.pages.segments import SegmentPage, SegmentsPage
+from service.pages.templating import render
+from service.run_aggregates import BudgetOutcome
+from tests.service.conftest import Shop
+from tests.service.shop import AS_OF, ODD_IDS, POLICY, PROSPECT
+
+Shown = Callable[..., tuple[Any, str]]
+
+
+@pytest.fixture
+def shown(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Shown:
+    """Ask for a page: `shown(path, **params)` returns its context and its HTML."""
+    contexts: list[Any] = []
+
+    def spy(page: Any) -> Any:
+        contexts.append(page)
+        return render(page)
+
+    for module in (at_risk, customer, models, segments):
+        monkeypatch.setattr(module, "render", spy)
+
+    def ask(path: str, **params: Any) -> tuple[Any, str]:
+        response = shop.client.get(path, params=params or None, headers={"accept": "text/html"})
+        assert response.status_code == 200, response.text
+        assert response.headers["content-type"] == "text/html; charset=utf-8"
+        return contexts[-1], response.text
+
+    return ask
+
+
+def test_the_at_risk_page_shows_the_list_as_the_api_tells_it(shop: Shop, shown: Shown) -> None:
+    page, html = shown("/")
+    answer = shop.get("/v1/at-risk", limit=50)
+    assert isinstance(page, AtRiskPage)
+    assert (page.customers, page.value_at_risk) == (answer["customers"], answer["value_at_risk"])
+    assert (page.as_of, page.model_version, page.currency) == (AS_OF, 1, "USD")
+    assert (page.save_rate, page.contact_cost) == (POLICY.save_rate, POLICY.contact_cost)
+    assert (page.budget, page.outcome, page.first_href) == (None, None, None)
+    assert page.export_href == "/v1/at-risk?format=csv"
+    for row, told in zip(page.rows, answer["rows"], strict=True):
+        for name in ("position", "customer_id", "value_at_risk", "churn_probability", "clv", "sentence"):
+            assert getattr(row, name) == told[name]
+    assert page.rows[0].share == 1.0
+    assert "1 January 2024" in html
+    assert f"USD {page.value_at_risk:,.0f}" in html
+    assert "<svg" in page.gain_chart
+
+
+def test_the_at_risk_page_with_a_budget_ends_there_and_says_what_it_covers(shop: Shop, shown: Shown) -> None:
+    page, html = shown("/", budget=5)
+    told = shop.get("/v1/at-risk", budget=5)["budget"]
+    assert page.outcome == BudgetOutcome(5, told["value_at_risk"], told["expected_saved_value"], told["cost"])
+    assert len(page.rows) == 5
+    assert page.export_href == "/v1/at-risk?format=csv&budget=5"
+    assert "The first 5 to contact" in html
+    assert 'value="5"' in html
+    assert shown("/", budget="")[0].budget is None
+
+
+def test_the_customer_page_shows_the_score_of_now_with_numbers_that_sum(shop: Shop, shown: Shown) -> None:
+    customer_id = shop.get("/v1/at-risk", limit=1)["rows"][0]["customer_id"]
+    page, html = shown("/customer", customer_id=customer_id)
+    told = shop.get("/v1/score", customer_id=customer_id)
+    assert isinstance(page, CustomerPage)
+    panel = page.panel
+    assert panel is not None
+    assert panel.score.sentence == told["sentence"]
+    assert panel.segments[0] == "At risk"
+    assert (panel.model_version, panel.policy_version, panel.horizon_days) == (1, 1, 90)
+    assert [reason.contribution for reason in panel.score.reasons] == [r["contribution"] for r in told["reasons"]]
+    for number in (told["base_value"], told["all_other_features"], told["raw_margin"]):
+        assert f"{number:+.2f}".replace("-", "−") in html
+    assert len(page.purchases) == told["frequency"] + 1
+    assert page.purchases[-1].date < AS_OF.date()
+    value = sum(entry.value for entry in page.purchases[1:]) / told["frequency"]
+    assert value == pytest.approx(told["monetary_value"])
+    assert f"{told['days_since_last_purchase']} day" in page.timeline
+    assert page.listed is not None
+    assert page.listed.score.churn_probability == told["churn_probability"]
+    assert {stay.segment for stay in page.stays} == set(panel.segments)
+
+
+@pytest.mark.parametrize("customer_id", ODD_IDS)
+def test_a_customer_with_an_odd_id_is_shown_and_escaped(shown: Shown, customer_id: str) -> None:
+    page, html = shown("/customer", customer_id=customer_id)
+    assert page.customer_id == customer_id
+    assert "<b>x</b>" not in html
+    if customer_id == "a/b":
+        assert ("country", "Chile") in [(item.name, item.value) for item in page.facts.attributes]
+        assert "Chile" in html
+
+
+def test_a_prospect_is_shown_with_a_note_and_without_numbers(shown: Shown) -> None:
+    page, html = shown(f"/customers/{PROSPECT}")
+    assert page.panel.score.note in html
+    assert (page.purchases, page.panel.chart) == ((), None)
+    assert "There are no purchases yet." in html
+
+
+def test_the_segments_page_shows_every_segment_with_its_rule(shop: Shop, shown: Shown) -> None:
+    page, html = shown("/segments")
+    assert isinstance(page, SegmentsPage)
+    told = shop.get("/v1/segments")
+    assert [row.name for row in page.rows] == list(SEGMENTS)
+    for row, segment in zip(page.rows, told["segments"], strict=True):
+        assert (row.totals.customers, row.rule) == (segment["customers"], segment["rule"])
+    assert page.total.customers == told["total"]["customers"]
+    assert "no upsell target" in html
+
+
+def test_the_pages_of_a_segment_lead_from_one_to_the_next(shop: Shop, shown: Shown) -> None:
+    page, _ = shown("/segments/dormant")
+    assert isinstance(page, SegmentPage)
+    seen = [row.customer_id for row in page.rows]
+    assert page.first_href is None
+    while page.next_href:
+        page, _ = shown(page.next_href)
+        assert page.first_href == "/segments/dormant"
+        seen.extend(row.customer_id for row in page.rows)
+    assert seen == [row["customer_id"] for row in shop.get("/v1/segments/dormant/customers", limit=1000)["rows"]]
+
+
+def test_the_models_page_shows_the_versions_with_their_role(shown: Shown) -> None:
+    page, html = shown("/models")
+    assert isinstance(page, ModelsPage)
+    assert [(row.version, row.aliases) for row in page.rows] == [(1, ("champion",))]
+    assert "champion" in html
+
+
+def test_the_model_page_shows_the_report_against_baselines(shown: Shown) -> None:
+    page, html = shown("/models/champion")
+    assert isinstance(page, ModelPage)
+    names = [row.name for row in page.report.churn]
+    assert names == ["This model", "Days since the last purchase", "Logistic regression on RFM"]
+    assert [row.name for row in page.report.clv] == [
+        "BG/NBD",
+        "Everybody goes on at the same rate",
+        "Nobody returns",
+    ]
+    assert str(page.report.verdict) in html
+    assert ("horizon_days", "90") in page.report.settings
+    assert ("stopped", "no") in page.report.settings
+    assert page.calibration_chart is not None
+    assert "Invented customers." in html
+
+
+@pytest.mark.parametrize("context", [AtRiskPage, CustomerPage, SegmentsPage, SegmentPage, ModelsPage, ModelPage])
+def test_every_context_is_a_frozen_documented_dataclass(context: type) -> None:
+    assert dataclasses.is_dataclass(context)
+    assert context.__dataclass_params__.frozen  # type: ignore[attr-defined]
+    assert f"`{context.template}`" in str(context.__doc__)  # type: ignore[attr-defined]

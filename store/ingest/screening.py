@@ -79,6 +79,8 @@ class Screening:
     def _reject(self, row: int, column: str, error: CellError) -> None:
         cells = self._chunk.columns[column]
         value = cells.values[int(cells.codes[row])]
+        if isinstance(value, str) and not value.strip():
+            value = None
         self.fit[row] = False
         self.rejections.append(Rejection.of(int(self._chunk.lines[row]), column, value, error.code, error.reason))
 

@@ -18,7 +18,7 @@ from store.ingest.staging import StagingTable, load
 
 __all__ = ["ROWS_A_TRANSACTION", "EventWriter", "OrderConflict", "Written"]
 
-ROWS_A_TRANSACTION = 3_072
+ROWS_A_TRANSACTION = 2_048
 
 _EVENTS = StagingTable(
     "event",

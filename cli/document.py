@@ -18,7 +18,7 @@ from features.document import catalogue_as_markdown
 from service.app import create_app
 from store.settings import Settings
 
-__all__ = ["PARTS", "commands", "rewritten", "routes", "settings"]
+__all__ = ["PARTS", "commands", "main", "rewritten", "routes", "settings"]
 
 _DOCS = Path(__file__).resolve().parents[1] / "docs"
 _MARKS = r"(<!-- made from the code: {name} -->\n).*?(<!-- end -->)"

@@ -11,8 +11,9 @@ from service.exceptions import UnknownSegmentError
 from service.run_aggregates import RunAggregates
 from service.segment_rules import rules_in_words
 from store import policies, registry
+from store.exceptions import StoreError
 from store.scores import require_published_run
-from store.tables import ScoringRun, SegmentPolicyVersion
+from store.tables import ScoringRun
 
 __all__ = ["PublishedList", "read_published", "read_run", "require_segment"]
 
@@ -49,11 +50,17 @@ def read_run(session: Session, run: ScoringRun) -> PublishedList:
     session : Session
     run : ScoringRun
         Completed, so that its model and policy are known.
+
+    Raises
+    ------
+    StoreError
+        It is not completed.
     """
-    stored_policy = session.get_one(SegmentPolicyVersion, run.policy_version)
-    policy = SegmentPolicy.from_dict(stored_policy.policy)
+    if run.policy_version is None:
+        raise StoreError(f"Scoring run {run.id} has not begun yet. Wait until it is completed.")
+    policy = SegmentPolicy.from_dict(policies.read_policy(session, run.policy_version))
     model = registry.find_version(session, str(run.model_version))
-    cutoffs = policies.read_cutoffs(session, model_version=model.version, policy_version=stored_policy.version)
+    cutoffs = policies.read_cutoffs(session, model_version=model.version, policy_version=run.policy_version)
     settings = model.report.get("settings", {})
     aggregates = RunAggregates.of(run)
     rules = rules_in_words(

@@ -1,8 +1,8 @@
 """One door to the database: `Database.read()` and `Database.write()`, the same on SQLite and PostgreSQL.
 
 SQLite admits one writer at a time and lets waiting ones poll, which starves them beside a long writer. Here every
-writer, of every thread and process, first queues on one file lock beside the database (the kernel wakes waiters in
-order), then begins IMMEDIATE, and is short. PostgreSQL needs neither.
+writer, of every thread and process, first waits its turn on file locks beside the database, then begins IMMEDIATE, and
+is short. PostgreSQL needs neither.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session
 
 from store.exceptions import SettingsError
@@ -22,6 +23,7 @@ from store.exceptions import SettingsError
 __all__ = ["Database"]
 
 _BUSY_TIMEOUT_MS = 4_000
+_EXPECTED_URL = "expected a database URL such as sqlite:///var/regulars.db or postgresql://user@host/regulars"
 
 
 class Database:
@@ -32,28 +34,35 @@ class Database:
     url : str
         `sqlite:///path` or `postgresql://…`.
 
+    Raises
+    ------
+    SettingsError
+        The URL is neither, or names no file.
+
     Notes
     -----
     Create it after a fork, not before; call `close()` when done.
     """
 
     def __init__(self, url: str) -> None:
-        parsed = make_url(url)
+        parsed = _parse(url)
         if parsed.get_backend_name() == "sqlite":
             if not parsed.database or parsed.database == ":memory:":
                 raise SettingsError("expected a file in the SQLite URL, such as sqlite:///var/regulars.db")
-            path = Path(parsed.database)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self.lock_path: Path | None = path.with_name(path.name + ".lock")
-            self.engine = _sqlite_engine(url)
+            # One file has one lock, by whatever name and from whatever working directory it is opened.
+            self._file: Path | None = Path(parsed.database).resolve()
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            self.engine = _sqlite_engine(parsed.set(database=str(self._file)))
         else:
-            self.lock_path = None
-            self.engine = create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+            self._file = None
+            self.engine = create_engine(
+                parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, hide_parameters=True
+            )
 
     @property
     def is_sqlite(self) -> bool:
         """Whether this is SQLite, for the few statements that differ."""
-        return self.lock_path is not None
+        return self._file is not None
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -63,7 +72,10 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Session]:
-        """Open a session that commits at the end, or rolls back on an exception. Keep it short."""
+        """Open a session that commits at the end, or rolls back on an exception.
+
+        Keep it short, and begin no other write inside: it would wait for this one to end.
+        """
         with self._turn(), Session(self._writing_engine(), expire_on_commit=False) as session, session.begin():
             yield session
 
@@ -94,20 +106,45 @@ class Database:
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
-        if self.lock_path is None:
+        if self._file is None:
             yield
             return
-        # A descriptor of its own each time: flock then holds between threads as well as between processes.
-        descriptor = os.open(self.lock_path, os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        # A writer that ends and begins again at once is faster than the one that the kernel wakes, and would take turn
+        # after turn from it (measured: 69, on busy cores). So only the first of a queue waits for the lock itself, and
+        # whoever comes back finds the queue closed until that one has had it.
+        with ExitStack() as turn:
+            with _exclusive(self._file.with_name(self._file.name + ".queue")):
+                turn.enter_context(_exclusive(self._file.with_name(self._file.name + ".lock")))
             yield
-        finally:
-            os.close(descriptor)
 
 
-def _sqlite_engine(url: str) -> Engine:
-    engine = create_engine(url)
+@contextmanager
+def _exclusive(path: Path) -> Iterator[None]:
+    """Hold the lock on a file; those who wait for it get it in the order in which they came."""
+    # A descriptor of its own each time: flock then holds between threads as well as between processes.
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        # Closing alone would leave it locked by a child that was forked meanwhile.
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+        os.close(descriptor)
+
+
+def _parse(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError) as error:  # ValueError: of a port that is no number
+        raise SettingsError(_EXPECTED_URL) from error
+    if parsed.get_backend_name() not in ("sqlite", "postgresql"):
+        raise SettingsError(f"{_EXPECTED_URL}; got one of {parsed.get_backend_name()}")
+    return parsed
+
+
+def _sqlite_engine(url: URL) -> Engine:
+    # What goes into statements is customers' data, which errors and logs must not repeat.
+    engine = create_engine(url, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _record: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -35,6 +36,9 @@ REFUND_EVENTS = ("Order Cancelled", "Order Refunded")
 _CUSTOMERS_A_CHUNK = 20_000
 _KEYS_A_STATEMENT = 500
 
+# Characters that no stored text has and that drivers refuse: NUL, and halves of a pair.
+_NEVER_STORED = re.compile(r"[\0\ud800-\udfff]")
+
 _COLUMNS = """
 SELECT e.customer_key, coalesce(l.occurred_at, e.occurred_at), e.event_type_id, e.id, e.order_key, l.product_key,
        l.quantity, CASE WHEN l.event_id IS NULL THEN e.value ELSE l.value END, coalesce(l.identity, e.identity)
@@ -51,9 +55,10 @@ class CustomerKeys(NamedTuple):
 
 def find_customers(session: Session, customer_ids: Sequence[str]) -> CustomerKeys:
     """Read the keys of these customers, ascending by id; ids that nobody has are left out."""
+    possible = [customer_id for customer_id in customer_ids if not _NEVER_STORED.search(customer_id)]
     rows: set[tuple[str, int]] = set()
-    for start in range(0, len(customer_ids), _KEYS_A_STATEMENT):
-        wanted = customer_ids[start : start + _KEYS_A_STATEMENT]
+    for start in range(0, len(possible), _KEYS_A_STATEMENT):
+        wanted = possible[start : start + _KEYS_A_STATEMENT]
         found = session.execute(select(Customer.customer_id, Customer.id).where(Customer.customer_id.in_(wanted)))
         rows.update((row[0], row[1]) for row in found)
     return _customer_keys(sorted(rows))
@@ -154,7 +159,7 @@ def _net(session: Session, customers: CustomerKeys, where: str, calendar: LocalC
 
 def _raw(session: Session, customers: CustomerKeys, rows: Sequence[Any]) -> RawEvents:
     """Turn rows of `_COLUMNS` into columns."""
-    names = dict(session.execute(select(EventType.id, EventType.name)).tuples().all())
+    names = dict(session.execute(select(EventType.id, EventType.name)).all())
     event_types = tuple(sorted(names.values()))
     code = {key: event_types.index(name) for key, name in names.items()}
     action = {key: _action(name) for key, name in names.items()}

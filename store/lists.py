@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import math
 from collections.abc import Iterator, Sequence
@@ -20,13 +19,15 @@ from store.tables import Customer, Score, ScoringRun, SegmentListing
 
 __all__ = ["Cursor", "Page", "ScoreRow", "iterate_segment", "list_segment"]
 
+_LARGEST = 2**31 - 1  # of what the columns hold
 _NOT_OURS = "The cursor was not made by this service. Take it from `next_cursor` as it is."
 
 
 class Cursor(NamedTuple):
-    """Where a list goes on: the last row seen, its run, and how many rows came before."""
+    """Where a list goes on: its run and segment, the last row seen, and how many rows came before."""
 
     scoring_run_id: int
+    segment: str
     rank_value: float
     customer_key: int
     position: int
@@ -39,14 +40,14 @@ class Cursor(NamedTuple):
     def decode(cls, text: str) -> Cursor:
         """Read what `encode` gave; raises `CursorError` on anything else."""
         try:
-            run, rank_value, key, position = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-            cursor = cls(int(run), float(rank_value), int(key), int(position))
-        except (ValueError, TypeError, OverflowError, binascii.Error, RecursionError) as error:
+            parts = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+        except (ValueError, RecursionError) as error:
             raise CursorError(_NOT_OURS) from error
-        whole = (cursor.scoring_run_id, cursor.customer_key, cursor.position)
-        if not math.isfinite(cursor.rank_value) or not all(0 <= part < 2**31 for part in whole):
-            raise CursorError(_NOT_OURS)
-        return cursor
+        match parts:
+            case [int(run), str(segment), float(rank_value), int(key), int(position)]:
+                if math.isfinite(rank_value) and all(0 <= whole <= _LARGEST for whole in (run, key, position)):
+                    return cls(run, segment, rank_value, key, position)
+        raise CursorError(_NOT_OURS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,13 @@ def list_segment(
     Returns
     -------
     Page
+
+    Raises
+    ------
+    CursorError
+        The cursor is not one of ours, belongs to another segment, or its run is gone.
+    StoreError
+        Nobody has been scored yet.
     """
     if cursor is None:
         run, after, position = require_published_run(session), None, 0
@@ -94,6 +102,8 @@ def list_segment(
         found = session.get(ScoringRun, decoded.scoring_run_id)
         if found is None or found.status != "completed":
             raise CursorError("The list that this cursor belongs to is gone. Begin again without a cursor.")
+        if decoded.segment != segment:
+            raise CursorError("The cursor belongs to the list of another segment. Begin again without a cursor.")
         run, after, position = found, decoded, decoded.position
 
     if budget is not None:
@@ -120,7 +130,7 @@ def list_segment(
     next_cursor = None
     if more:
         last = shown[-1]
-        next_cursor = Cursor(run.id, last[0], last[2].customer_key, position + limit).encode()
+        next_cursor = Cursor(run.id, segment, last[0], last[2].customer_key, position + limit).encode()
     return Page(run, rows, next_cursor)
 
 

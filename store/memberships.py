@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import ColumnElement, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from store.engine import Database
 from store.scores import published_run
-from store.tables import Score, SegmentMembership
+from store.tables import PublishedRun, Score, ScoringRun, SegmentMembership
 
 __all__ = ["Membership", "history", "open_memberships", "record_published"]
 
-_CUSTOMERS_A_TRANSACTION = 2_000
+# So many that the lock is held for under 100 ms even when all of them enter a segment.
+_CUSTOMERS_A_TRANSACTION = 1_000
+_KEYS_A_STATEMENT = 500
 
 Membership = SegmentMembership
 
@@ -34,19 +36,14 @@ def open_memberships(session: Session, customer_keys: NDArray[np.int64]) -> Mapp
     -------
     mapping of segment to bool, shape (n,)
     """
-    if not len(customer_keys):
-        return {}
     position = {key: i for i, key in enumerate(customer_keys.tolist())}
     members: dict[str, NDArray[np.bool_]] = defaultdict(lambda: np.zeros(len(position), dtype=np.bool_))
-    between = SegmentMembership.customer_key.between(min(position), max(position))
-    query = select(SegmentMembership.customer_key, SegmentMembership.segment).where(
-        between if len(position) > 500 else SegmentMembership.customer_key.in_(list(position)),
-        SegmentMembership.left_at.is_(None),
-    )
-    for key, segment in session.execute(query):
-        if key in position:
-            members[segment][position[key]] = True
-    return members
+    stays = select(SegmentMembership.customer_key, SegmentMembership.segment).where(SegmentMembership.left_at.is_(None))
+    for some in _among(list(position)):
+        for key, segment in session.execute(stays.where(some)):
+            if key in position:
+                members[segment][position[key]] = True
+    return dict(members)
 
 
 def history(session: Session, customer_key: int) -> Sequence[SegmentMembership]:
@@ -58,7 +55,8 @@ def history(session: Session, customer_key: int) -> Sequence[SegmentMembership]:
 def record_published(database: Database) -> None:
     """Write down who entered and who left a segment by the published run.
 
-    It works in short transactions and can be cut off anywhere: called again, it does what is left.
+    It works in short transactions and can be cut off anywhere: called again, it does what is left. It ends early when
+    another run is published meanwhile, whose recording then goes on from what is there.
     """
     with database.read() as session:
         run = published_run(session)
@@ -68,9 +66,22 @@ def record_published(database: Database) -> None:
         highest = session.scalar(select(func.max(Score.customer_key)).where(Score.scoring_run_id == run_id)) or 0
     for low in range(0, highest, _CUSTOMERS_A_TRANSACTION):
         with database.write() as session:
+            # Locked to the end of the transaction: on PostgreSQL, too, processes that record at once take turns.
+            if session.scalar(select(PublishedRun.scoring_run_id).with_for_update()) != run_id:
+                return
             _record(session, run_id, as_of, low + 1, low + _CUSTOMERS_A_TRANSACTION)
     with database.write() as session:
-        session.get_one(type(run), run_id).memberships_recorded = True
+        session.get_one(ScoringRun, run_id).memberships_recorded = True
+
+
+def _among(keys: Sequence[int]) -> Iterator[ColumnElement[bool]]:
+    """Conditions that together find these customers by index: one range of neighbours, or some hundreds at a time."""
+    column = SegmentMembership.customer_key
+    if len(keys) > _KEYS_A_STATEMENT and max(keys) - min(keys) < 2 * len(keys):
+        yield column.between(min(keys), max(keys))
+        return
+    for start in range(0, len(keys), _KEYS_A_STATEMENT):
+        yield column.in_(keys[start : start + _KEYS_A_STATEMENT])
 
 
 def _record(session: Session, run_id: int, as_of: datetime, low: int, high: int) -> None:

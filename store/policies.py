@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from store.exceptions import StoreError
 from store.tables import SegmentCutoffs, SegmentPolicyVersion
 
-__all__ = ["add_policy", "current_policy", "ensure_policy", "read_cutoffs", "write_cutoffs"]
+__all__ = ["add_policy", "current_policy", "ensure_policy", "read_cutoffs", "read_policy", "write_cutoffs"]
 
 
 def add_policy(session: Session, policy: dict[str, Any], *, now: datetime) -> int:
@@ -37,6 +37,11 @@ def current_policy(session: Session) -> tuple[int, dict[str, Any]]:
     if newest is None:
         raise StoreError("No segment policy is stored yet. Run: regulars train")
     return newest.version, newest.policy
+
+
+def read_policy(session: Session, version: int) -> dict[str, Any]:
+    """Return the content of one version of the policy."""
+    return session.get_one(SegmentPolicyVersion, version).policy
 
 
 def read_cutoffs(session: Session, *, model_version: int, policy_version: int) -> dict[str, Any] | None:

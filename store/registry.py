@@ -27,6 +27,8 @@ __all__ = [
 LOG_LOSS_TOLERANCE = 0.001
 AUC_TOLERANCE = 0.003
 
+_MOST_DIGITS = 9  # of a version, so that it fits the column
+
 
 def register(
     session: Session,
@@ -44,7 +46,8 @@ def register(
     ----------
     session : Session
     bundle, bundle_hash : str
-        Folder and SHA-256 of its manifest. A bundle that is registered already keeps its version.
+        Folder and SHA-256 of its manifest. A bundle that is registered already keeps its version; unless it is
+        champion, it takes the report and the metrics given now, which may stand beside another champion's.
     report : dict
         What `regulars evaluate` shows.
     test_metrics : dict
@@ -55,19 +58,15 @@ def register(
     """
     row = session.scalars(select(ModelVersion).where(ModelVersion.bundle_hash == bundle_hash)).first()
     if row is None:
-        row = ModelVersion(
-            bundle=bundle,
-            bundle_hash=bundle_hash,
-            registered_at=now,
-            training_run_id=training_run_id,
-            test_metrics=test_metrics,
-            report=report,
-        )
+        row = ModelVersion(bundle=bundle, bundle_hash=bundle_hash, registered_at=now, training_run_id=training_run_id)
         session.add(row)
-        session.flush()
-    if aliases(session).get("champion") != row.version:
-        session.merge(ModelAlias(alias="challenger", version=row.version))
-        session.flush()
+    elif row.version == aliases(session).get("champion"):
+        return row
+    row.test_metrics = test_metrics
+    row.report = report
+    session.flush()
+    session.merge(ModelAlias(alias="challenger", version=row.version))
+    session.flush()
     return row
 
 
@@ -92,10 +91,12 @@ def find_version(session: Session, name: str = "champion") -> ModelVersion:
     if name == "newest":
         row = session.scalars(select(ModelVersion).order_by(ModelVersion.version.desc()).limit(1)).first()
     else:
-        version = int(name) if name.isdecimal() else aliases(session).get(name)
+        is_number = name.isdecimal() and len(name) <= _MOST_DIGITS
+        version = int(name) if is_number else aliases(session).get(name)
         row = None if version is None else session.get(ModelVersion, version)
     if row is None:
-        known = ", ".join(str(version.version) for version in list_versions(session)) or "none yet; run: regulars train"
+        versions = session.scalars(select(ModelVersion.version).order_by(ModelVersion.version.desc()))
+        known = ", ".join(map(str, versions)) or "none yet; run: regulars train"
         raise UnknownModelError(f"There is no model {name!r}. Versions: {known}.")
     return row
 
@@ -118,7 +119,9 @@ def promote(session: Session, version: int | None = None, *, force: bool = False
     if champion == row.version:
         return row
     if champion is not None and not force and (complaint := _worse(row, champion)):
-        raise PromotionRefusedError(f"{complaint} To promote it all the same: regulars models promote --force")
+        raise PromotionRefusedError(
+            f"{complaint} To promote it all the same: regulars models promote {row.version} --force"
+        )
     session.merge(ModelAlias(alias="champion", version=row.version))
     session.add(ModelPromotion(version=row.version, replaced_version=champion, promoted_at=now, forced=force))
     _drop_challenger(session, row.version)
@@ -164,9 +167,22 @@ def _worse(row: ModelVersion, champion: int) -> str | None:
             f"Version {row.version} was not compared with version {champion}, which is champion now: it was trained "
             "before. Train again."
         )
-    if ours["log_loss"] <= theirs["log_loss"] + LOG_LOSS_TOLERANCE and ours["auc"] >= theirs["auc"] - AUC_TOLERANCE:
+    if not (
+        _exceeds(ours["log_loss"], theirs["log_loss"], LOG_LOSS_TOLERANCE)
+        or _exceeds(theirs["auc"], ours["auc"], AUC_TOLERANCE)
+    ):
         return None
     return (
         f"Version {row.version} is worse than the champion, version {champion}, on the same test snapshot: log loss "
-        f"{ours['log_loss']:.4f} against {theirs['log_loss']:.4f}, AUC {ours['auc']:.4f} against {theirs['auc']:.4f}."
+        f"{_figure(ours['log_loss'])} against {_figure(theirs['log_loss'])}, AUC {_figure(ours['auc'])} against "
+        f"{_figure(theirs['auc'])}."
     )
+
+
+def _exceeds(figure: float | None, other: float | None, tolerance: float) -> bool:
+    """Whether a figure is above another; one that the test snapshot does not define decides nothing."""
+    return figure is not None and other is not None and figure > other + tolerance
+
+
+def _figure(figure: float | None) -> str:
+    return "undefined" if figure is None else f"{figure:.4f}"

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, insert, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from store.engine import Database
@@ -18,7 +18,7 @@ from store.tables import PublishedRun, Score, ScoringRun, SegmentListing
 __all__ = ["SCORE_COLUMNS", "begin", "publish", "published_run", "require_published_run", "stored_score", "write"]
 
 # So many rows that the lock is held for well under 100 ms.
-_ROWS_A_TRANSACTION = 2_000
+_ROWS_A_TRANSACTION = 1_000
 
 SCORE_COLUMNS = tuple(
     column.name for column in Score.__table__.columns if column.name not in ("scoring_run_id", "customer_key")
@@ -27,13 +27,14 @@ SCORE_COLUMNS = tuple(
 
 def begin(database: Database, run_id: int, *, as_of: datetime, model_version: int, policy_version: int) -> None:
     """Write down what a run scores with; what an interrupted attempt left is removed."""
-    with database.read() as session:
-        last = session.scalar(select(func.max(Score.customer_key)).where(Score.scoring_run_id == run_id)) or 0
-    for low in range(0, last, _ROWS_A_TRANSACTION):
-        with database.write() as session:
-            for table in (SegmentListing, Score):
-                some = table.customer_key.between(low + 1, low + _ROWS_A_TRANSACTION)
-                session.execute(delete(table).where(table.scoring_run_id == run_id, some))
+    for table in (SegmentListing, Score):
+        key = table.__table__.primary_key
+        some = select(*key).where(table.scoring_run_id == run_id).limit(_ROWS_A_TRANSACTION)
+        remove = delete(table).where(tuple_(*key).in_(some)).returning(table.customer_key)
+        removed = True
+        while removed:
+            with database.write() as session:
+                removed = bool(session.scalars(remove, execution_options={"synchronize_session": False}).all())
     with database.write() as session:
         values = {"as_of": as_of, "model_version": model_version, "policy_version": policy_version}
         session.execute(update(ScoringRun).where(ScoringRun.id == run_id).values(**values))
@@ -72,7 +73,8 @@ def write(
         ]
         with database.write() as session:
             session.execute(insert(Score), some)
-            session.execute(insert(SegmentListing), listings)
+            if listings:
+                session.execute(insert(SegmentListing), listings)
 
 
 def publish(database: Database, run_id: int, *, n_customers: int, aggregates: dict[str, Any], now: datetime) -> None:

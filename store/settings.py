@@ -6,18 +6,28 @@ and a test holds the two together.
 
 from __future__ import annotations
 
+import json
+import re
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from store.exceptions import SettingsError
 
 __all__ = ["ENV_FILE", "Settings", "load_settings"]
 
 ENV_FILE = "regulars.env"
+
+_CURRENCY = r"^[A-Z]{3}$"
+_LARGEST_RATE = 1e9
+# What stands for the password in a URL, which no message may show.
+_PASSWORD = re.compile(r"(//[^/@:]*:).*(@)")
+_EXPECTED_AS_OF = "an instant in ISO 8601, such as 1998-07-01 or 1998-07-01T00:00:00Z, or now"
+_EXPECTED_RATES = 'JSON of currency codes and what a unit is worth, above 0, such as {"EUR": 1.08}'
 
 
 class Settings(BaseSettings):
@@ -29,15 +39,17 @@ class Settings(BaseSettings):
         "sqlite:///var/regulars.db", description="Where everything is stored: an `sqlite:///` or `postgresql://` URL."
     )
     bundle_dir: Path = Field(Path("var/bundles"), description="Directory that holds one folder per trained bundle.")
-    currency: str = Field("USD", pattern=r"^[A-Z]{3}$", description="The currency of the business, as ISO 4217 code.")
-    currency_rates: dict[str, float] = Field(
+    currency: str = Field("USD", pattern=_CURRENCY, description="The currency of the business, as ISO 4217 code.")
+    currency_rates: Annotated[dict[str, float], NoDecode] = Field(
         default_factory=dict,
         description='Value of one unit of another currency, as JSON (`{"EUR": 1.08}`); without a rate such rows are '
         "rejected.",
     )
     timezone: str = Field("UTC", description="Days begin at midnight of this zone (IANA name).")
     as_of: datetime | None = Field(
-        None, description="The instant that scores speak of (ISO 8601); empty means now. Fix it for historic data."
+        None,
+        description="The instant that scores speak of (ISO 8601, in the time zone above if it names none); empty means "
+        "now. Fix it for historic data.",
     )
     margin: float = Field(1.0, gt=0, le=1, description="Share of an order's value that is margin; clv counts margin.")
     yearly_discount_rate: float = Field(
@@ -69,21 +81,44 @@ class Settings(BaseSettings):
 
     @field_validator("as_of", mode="before")
     @classmethod
-    def _empty_is_now(cls, value: object) -> object:
-        return None if value in ("", "now") else value
+    def _iso_or_now(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        if value in ("", "now"):
+            return None
+        try:
+            return datetime.fromisoformat(value)
+        except ValueError as error:
+            raise ValueError(f"expected {_EXPECTED_AS_OF}") from error
 
     @field_validator("as_of")
     @classmethod
-    def _in_utc(cls, value: datetime | None) -> datetime | None:
+    def _in_utc(cls, value: datetime | None, info: ValidationInfo) -> datetime | None:
         if value is None:
             return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        if value.tzinfo is None:
+            # Like the dates of an ingested file; where the zone is wrong, that is what is complained of.
+            value = value.replace(tzinfo=ZoneInfo(info.data.get("timezone", "UTC")))
+        try:
+            return value.astimezone(UTC)
+        except OverflowError as error:
+            raise ValueError(f"expected {_EXPECTED_AS_OF}") from error
+
+    @field_validator("currency_rates", mode="before")
+    @classmethod
+    def _from_json(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        try:
+            return json.loads(value or "{}")
+        except ValueError as error:
+            raise ValueError(f"expected {_EXPECTED_RATES}") from error
 
     @field_validator("currency_rates")
     @classmethod
     def _positive_rates(cls, rates: dict[str, float]) -> dict[str, float]:
-        if wrong := [code for code, rate in rates.items() if not 0 < rate < 1e9]:
-            raise ValueError(f"expected a rate above 0 for each currency; wrong: {', '.join(wrong)}")
+        if any(not re.fullmatch(_CURRENCY, code) or not 0 < rate < _LARGEST_RATE for code, rate in rates.items()):
+            raise ValueError(f"expected {_EXPECTED_RATES}")
         return rates
 
 
@@ -100,6 +135,9 @@ def load_settings(**overrides: object) -> Settings:
     except ValidationError as error:
         problems = []
         for item in error.errors():
-            variable = "REGULARS_" + "_".join(str(part) for part in item["loc"]).upper()
-            problems.append(f"{variable}: {item['msg'].removeprefix('Value error, ')} (got {item['input']!r})")
+            variable, *place = (str(part) for part in item["loc"])
+            where = "".join(f"[{part}]" for part in place)
+            got = _PASSWORD.sub(r"\1***\2", repr(item["input"]))
+            expected = item["msg"].removeprefix("Value error, ")
+            problems.append(f"REGULARS_{variable.upper()}{where}: {expected} (got {got})")
         raise SettingsError("; ".join(problems)) from error

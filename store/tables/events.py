@@ -61,8 +61,8 @@ class Event(Base):
     """One thing a customer did, or the head of one order (or refund) whose lines stand in `order_line`.
 
     `identity` makes the same fact the same row, whenever and however often it comes. `order_key` is a hash of the order
-    that this event is or, on a refund, names. Values are in the currency of the business; those of an order are the
-    sum of `value` and its lines', before refunds, which act when events are read.
+    that this event is or, on a refund, names. Values are in the currency of the business, before refunds, which act
+    when events are read; where there are lines, the value is theirs.
     """
 
     __tablename__ = "event"

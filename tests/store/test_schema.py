@@ -22,7 +22,7 @@ def test_the_migrations_make_exactly_the_declared_tables(database: Database) -> 
 def test_the_migrations_go_down_to_nothing_and_up_again(database: Database) -> None:
     downgrade(database, "base")
     assert set(inspect(database.engine).get_table_names()) == {"alembic_version"}
-    with pytest.raises(SchemaError, match="has no tables of Regulars yet. Run: regulars db upgrade"):
+    with pytest.raises(SchemaError, match=r"has no tables of Regulars yet\. Run: regulars db upgrade"):
         require_current(database)
     upgrade(database)
     require_current(database)

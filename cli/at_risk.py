@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Annotated
 
@@ -12,9 +12,11 @@ import typer
 
 from cli.console import console, opened
 from cli.tables import at_risk_table
-from service.published_list import read_published
+from service.published_list import PublishedList, read_published, read_run
 from service.segment_csv import csv_text
-from store.lists import iterate_segment
+from store.engine import Database
+from store.lists import ScoreRow, iterate_segment
+from store.tables import ScoringRun
 
 __all__ = ["at_risk"]
 
@@ -28,9 +30,7 @@ def at_risk(
 ) -> None:
     """Show the customers about to leave, the most value at risk first."""
     with opened() as (_, database):
-        with database.read() as session:
-            published = read_published(session)
-        rows = iterate_segment(database, "at_risk", budget=budget)
+        rows, published = _begin(database, budget)
         if to_csv is not None:
             _write(csv_text(rows, published), to_csv)
             return
@@ -43,10 +43,22 @@ def at_risk(
     )
 
 
+def _begin(database: Database, budget: int | None) -> tuple[Iterator[ScoreRow], PublishedList]:
+    """Return the rows of the list and the run that they are of, even if another is published meanwhile."""
+    rows = iterate_segment(database, "at_risk", budget=budget)
+    first = next(rows, None)
+    with database.read() as session:
+        if first is None:
+            return rows, read_published(session)
+        return chain((first,), rows), read_run(session, session.get_one(ScoringRun, first.score.scoring_run_id))
+
+
 def _write(pieces: Iterator[str], to_csv: Path) -> None:
     if str(to_csv) == "-":
         for piece in pieces:
             sys.stdout.write(piece)
+        # Now, where a reader who has gone is nothing to complain of, not at exit.
+        sys.stdout.flush()
         return
     with to_csv.open("w", newline="", encoding="utf-8") as file:
         file.writelines(pieces)

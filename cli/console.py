@@ -27,6 +27,7 @@ __all__ = [
     "opened",
     "progress_bar",
     "progress_steps",
+    "within_calendar",
 ]
 
 console = Console(highlight=False)
@@ -91,6 +92,13 @@ def progress_steps() -> Iterator[Callable[[str, float], None]]:
             progress.update(tasks[step], completed=min(done, 1.0))
 
         yield tell
+
+
+def within_calendar(as_of: datetime | None) -> datetime | None:
+    """Return the instant of an option, unless no business can mean it: time zones are known for 1900 to 2099."""
+    if as_of is not None and not 1900 <= as_of.year < 2100:
+        raise typer.BadParameter(f"expected a year from 1900 to 2099, got {as_of.year}")
+    return as_of
 
 
 def bar(share: float, width: int = _BAR_WIDTH) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
 
-from cli.console import console, fail, now, opened, progress_steps
+from cli.console import console, err_console, fail, now, opened, progress_steps
 from cli.tables import churn_table, clv_table, notes
 from features.calendar import LocalCalendar
 from features.event_log import EventLog
@@ -22,10 +23,26 @@ __all__ = ["evaluate"]
 
 _DEFAULT_HOLDOUT_DAYS = 90
 
+# What --json prints of a target; the rest of its report is for people.
+_TARGET_KEYS = (
+    "n",
+    "rate",
+    "auc",
+    "average_precision",
+    "log_loss",
+    "brier",
+    "calibration_error",
+    "lift_at_10",
+    "splits",
+    "baselines",
+    "snapshots",
+)
+
 
 def evaluate(
     holdout_days: Annotated[
-        int | None, typer.Option(min=1, help="Days at the end of the log kept back; the model's horizon by default.")
+        int | None,
+        typer.Option(min=1, max=7300, help="Days at the end of the log kept back; the model's horizon by default."),
     ] = None,
     clv_model: Annotated[
         str | None, typer.Option(help=f"Purchase model to evaluate: {', '.join(CLV_MODELS)}; the kept one by default.")
@@ -41,13 +58,11 @@ def evaluate(
     with opened() as (settings, database):
         with database.read() as session:
             try:
-                version = registry.find_version(session, model)
-                report: dict[str, Any] = version.report
-                shown: int | None = version.version
+                report: dict[str, Any] = registry.find_version(session, model).report
             except UnknownModelError:
                 if model != "newest":
                     raise
-                report, shown = {}, None
+                report = {}
         with progress_steps() as progress:
             log = read_log(database, LocalCalendar(settings.timezone), lambda done: progress("Reading events", done))
             log = _known(log, settings)
@@ -64,15 +79,18 @@ def evaluate(
             progress("Fitting purchase model", 1.0)
 
     remarks = clv.pop("notes")
-    result = {"clv": clv, "targets": report.get("targets", {}), "model_version": shown, "notes": remarks}
+    targets: Mapping[str, Mapping[str, Any]] = report.get("targets", {})
+    remarks += [figures["verdict"] for figures in targets.values()]
+    remarks += report.get("notes", ["No model is trained yet. Run: regulars train"])
     if as_json:
-        typer.echo(json.dumps(result, indent=1, allow_nan=False))
+        measured = {name: {key: figures[key] for key in _TARGET_KEYS} for name, figures in targets.items()}
+        typer.echo(json.dumps({"clv": clv, "targets": measured}, indent=1, allow_nan=False))
+        err_console.print(notes(remarks))
         return
     console.print(clv_table(clv))
-    for figures in result["targets"].values():
+    for figures in targets.values():
         console.print(churn_table(figures))
-        remarks = [*remarks, figures["verdict"]]
-    console.print(notes([*remarks, *report.get("notes", ["No model is trained yet. Run: regulars train"])]))
+    console.print(notes(remarks))
 
 
 def _known(log: EventLog, settings: Settings) -> EventLog:

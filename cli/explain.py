@@ -18,7 +18,13 @@ from store.events import find_customer
 __all__ = ["explain"]
 
 
-def explain(customer: Annotated[str, typer.Argument(help="The customer's id.")]) -> None:
+def _readable(customer: str) -> str:
+    if any("\ud800" <= letter <= "\udfff" for letter in customer):
+        raise typer.BadParameter("expected UTF-8 text")
+    return customer
+
+
+def explain(customer: Annotated[str, typer.Argument(callback=_readable, help="The customer's id.")]) -> None:
     """Score one customer from the stored events at this moment, and say why."""
     with opened() as (settings, database):
         scorer = Scorer(BundleCache(settings.bundle_dir, warm_up=warm_up), as_of=settings.as_of, now=now)

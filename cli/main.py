@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
 import typer
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import DBAPIError
 
 from cli.at_risk import at_risk
 from cli.console import complain
@@ -49,26 +48,24 @@ app.command("serve")(serve)
 app.command("demo")(demo)
 
 _BAD_INPUT = 2
-_INTERRUPTED = 130
 
 
 def main() -> None:
-    """Run the command line; exit code 2 and one line on bad input, 130 when interrupted."""
+    """Run the command line; exit code 2 and one line on bad input, 130 when interrupted, 1 when nobody reads on."""
     try:
-        app()
+        exit_code = app(standalone_mode=False)
+    except typer.TyperException as error:
+        # Help, asked for by giving no arguments, has been printed and leaves no message.
+        if message := error.format_message():
+            complain(f"{message.rstrip('.')}. The same command with --help says more.")
+        sys.exit(error.exit_code)
     except (FeatureError, ModelError, ServiceError, StoreError, TrainingError) as error:
         complain(str(error))
         sys.exit(_BAD_INPUT)
-    except DatabaseError as error:
+    except DBAPIError as error:
         complain(f"The database can't be used: {error.orig}. Check REGULARS_DATABASE_URL.")
         sys.exit(_BAD_INPUT)
-    except BrokenPipeError:
-        # Whoever read our output has enough; what is left unsaid goes nowhere, without a complaint at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
     except OSError as error:
         complain(f"{error.strerror or error}: {error.filename}" if error.filename else str(error))
         sys.exit(_BAD_INPUT)
-    except KeyboardInterrupt:
-        complain("Interrupted.")
-        sys.exit(_INTERRUPTED)
+    sys.exit(exit_code)

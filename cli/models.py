@@ -43,7 +43,9 @@ def list_versions() -> None:
 
 @models_app.command("promote")
 def promote(
-    version: Annotated[int | None, typer.Argument(min=1, help="The version; the challenger by default.")] = None,
+    version: Annotated[
+        int | None, typer.Argument(min=1, max=2**31 - 1, help="The version; the challenger by default.")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Even if it is worse than the champion.")] = False,
 ) -> None:
     """Make a version the champion, unless it is worse than the one there is."""

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cli.console import console, now, opened, progress_steps
+from cli.console import console, now, opened, progress_steps, within_calendar
 from cli.tables import segments_table
 from training.score_all import score_all
 
@@ -19,6 +19,7 @@ def score(
         datetime | None,
         typer.Option(
             formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"],
+            callback=within_calendar,
             help="The instant that the scores speak of, in UTC; the setting, or now, by default.",
         ),
     ] = None,

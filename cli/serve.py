@@ -17,8 +17,7 @@ import uvicorn
 
 from cli.console import console, fail, now, opened
 from service.app import create_app
-from store.schema import require_current
-from store.settings import Settings, load_settings
+from store.settings import Settings
 from training.worker import work
 
 __all__ = ["serve", "serve_here", "worker"]
@@ -39,9 +38,9 @@ def serve(
     with_worker: Annotated[bool, typer.Option("--worker/--no-worker", help="Run a worker beside the service.")] = True,
 ) -> None:
     """Serve the API and the pages."""
-    settings = load_settings()
-    with opened() as (_, database):
-        require_current(database)
+    # Closed again: the service opens it for itself.
+    with opened() as (settings, _):
+        pass
     serve_here(settings, with_worker=with_worker)
 
 
@@ -53,11 +52,12 @@ def serve_here(settings: Settings, *, with_worker: bool) -> None:
             "(127.0.0.1). Put a proxy that checks who is asking in front of it."
         )
     _require_free(settings)
-    root = f"http://{settings.host}:{settings.port}"
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    root = f"http://{host}:{settings.port}"
     with _worker() if with_worker else _nothing():
         console.print(f"At-risk list  {root}/\nSegments      {root}/segments\nModels        {root}/models")
         console.print(f"API           {root}/docs\nCtrl-C ends it.")
-        uvicorn.run(create_app(settings), host=settings.host, port=settings.port, log_config=None)
+        uvicorn.run(create_app(settings), host=settings.host, port=settings.port, log_config=None, access_log=False)
 
 
 def _is_loopback(host: str) -> bool:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cli.console import console, now, opened, progress_steps
+from cli.console import console, now, opened, progress_steps, within_calendar
 from cli.tables import churn_table, notes
 from store import registry
 from store.training_request import TrainingRequest
@@ -23,7 +23,10 @@ def train(
     activity_days: Annotated[
         int | None, typer.Option(min=1, max=7300, help=_FIELDS["activity_days"].description)
     ] = None,
-    as_of: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help=_FIELDS["as_of"].description)] = None,
+    as_of: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], callback=within_calendar, help=_FIELDS["as_of"].description),
+    ] = None,
     trials: Annotated[int, typer.Option(min=1, max=10_000, help=_FIELDS["trials"].description)] = 25,
     seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help=_FIELDS["seed"].description)] = 0,
     time_limit_seconds: Annotated[

@@ -24,13 +24,23 @@ from models.clv import ClvTerms
 from models.exceptions import ModelError
 from models.logistic import LogisticModel
 from models.propensity import PropensityModel
-from models.purchase_model import PurchaseModel
+from models.purchase_model import PURCHASE_FEATURES, PurchaseModel
 from models.segments import Cutoffs, SegmentPolicy
 
 __all__ = ["Bundle", "BundleError", "TargetModel", "load_bundle", "save_bundle"]
 
 _FORMAT = 1
 _MANIFEST = "manifest.json"
+_FILES = (
+    "btyd.json",
+    "bundle.json",
+    "churn.calibrator.json",
+    "churn.classifier.txt",
+    "gamma_gamma.json",
+    "report.json",
+)
+# Whatever the classifier reads: by the purchase model, and to tell who is eligible.
+_ALWAYS_READ = (*PURCHASE_FEATURES, "days_since_last_purchase")
 _CLASSIFIERS: Mapping[str, Callable[[str], BinaryClassifier]] = {
     PropensityModel.kind: PropensityModel.from_text,
     LogisticModel.kind: LogisticModel.from_text,
@@ -111,14 +121,8 @@ def save_bundle(bundle: Bundle, directory: Path) -> tuple[str, str]:
     manifest = _json({"format": _FORMAT, "files": sums}).encode()
     bundle_hash = hashlib.sha256(manifest).hexdigest()
     name = f"bundle-{bundle_hash[:16]}"
-    if not (directory / name / _MANIFEST).exists():
-        directory.mkdir(parents=True, exist_ok=True)
-        unfinished = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=directory))
-        for file, content in {**files, _MANIFEST: manifest}.items():
-            _write_durably(unfinished / file, content)
-        shutil.rmtree(directory / name, ignore_errors=True)
-        unfinished.chmod(0o755)
-        unfinished.rename(directory / name)
+    if not _is_whole(directory / name, bundle_hash):
+        _write_folder(directory / name, {**files, _MANIFEST: manifest})
     return name, bundle_hash
 
 
@@ -166,7 +170,7 @@ def load_bundle(directory: Path, *, expected_hash: str | None = None) -> Bundle:
 
 def _files(bundle: Bundle) -> dict[str, str]:
     churn = bundle.churn
-    used = {*churn.classifier.feature_names_}
+    used = {*churn.classifier.feature_names_, *_ALWAYS_READ}
     main = {
         "snapshot_date": bundle.snapshot_date,
         "currency": bundle.currency,
@@ -194,6 +198,29 @@ def _json(content: Any) -> str:
     return json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n"
 
 
+def _is_whole(folder: Path, bundle_hash: str) -> bool:
+    try:
+        _verified(folder, bundle_hash)
+    except BundleError:
+        return False
+    return True
+
+
+def _write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write a folder under another name and rename it, so that it appears whole or not at all."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=folder.parent))
+    try:
+        for file, content in files.items():
+            _write_durably(unfinished / file, content)
+        unfinished.chmod(0o755)
+        shutil.rmtree(folder, ignore_errors=True)  # a damaged one of the same name
+        unfinished.rename(folder)
+    except BaseException:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        raise
+
+
 def _write_durably(path: Path, content: bytes) -> None:
     with path.open("wb") as file:
         file.write(content)
@@ -216,10 +243,15 @@ def _verified(directory: Path, expected_hash: str | None) -> dict[str, str]:
         raise BundleError(f"The manifest of bundle {directory.name} can't be read: {error}. Train again.") from error
     if found_format != _FORMAT:
         raise BundleError(f"Bundle {directory.name} has format {found_format!r}, expected {_FORMAT}. Train again.")
+    if set(sums) != set(_FILES):
+        raise BundleError(
+            f"The manifest of bundle {directory.name} lists {', '.join(sorted(sums)) or 'no files'}; expected "
+            f"{', '.join(_FILES)}. Train again."
+        )
     files = {}
     for name, expected in sums.items():
         try:
-            content = (directory / Path(name).name).read_bytes()
+            content = (directory / name).read_bytes()
         except OSError as error:
             raise BundleError(f"Bundle {directory.name} lacks {name}: {error}. Train again.") from error
         if hashlib.sha256(content).hexdigest() != expected:

@@ -13,10 +13,12 @@ from features.rfm import Rfm
 from models.btyd import BetaGeoModel, BuyTillYouDieModel, GammaGammaModel
 from models.clv import ClvTerms, discounted_clv
 
-__all__ = ["BTYD_FEATURES", "PurchaseModel"]
+__all__ = ["BTYD_FEATURES", "PURCHASE_FEATURES", "PurchaseModel"]
 
 FloatArray = NDArray[np.float64]
 
+# What the models read, and what they give.
+PURCHASE_FEATURES = ("frequency", "recency", "T", "monetary_value")
 BTYD_FEATURES = ("p_alive", "expected_purchases", "expected_average_value")
 
 

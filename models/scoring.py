@@ -207,7 +207,11 @@ def read_reasons(stored: str, currency: str) -> tuple[tuple[Reason, ...], float]
     *told, (_, _, other) = json.loads(stored)
     reasons = []
     for name, value, contribution in told:
-        feature = CATALOGUE[name]
+        feature = CATALOGUE.get(name)
+        if feature is None:
+            # A list made before an upgrade that did away with a feature still sums, though nobody can tell of it.
+            reasons.append(Reason(name, name, value, contribution, text=""))
+            continue
         text = feature.tell(float("nan") if value is None else value, currency)
         reasons.append(Reason(name, feature.driver, value, contribution, text))
     return tuple(reasons), other
@@ -227,7 +231,9 @@ def churn_sentence(reasons: Sequence[Reason]) -> str:
 
 
 def _shows(reason: Reason) -> str | None:
-    return None if reason.value is None else CATALOGUE[reason.feature].shows(reason.value)
+    if reason.value is None or reason.feature not in CATALOGUE:
+        return None
+    return CATALOGUE[reason.feature].shows(reason.value)
 
 
 def _or_none(column: FloatArray) -> list[Any]:

@@ -84,9 +84,8 @@ class SegmentPolicy:
             raise InputError(
                 f"segment policy: unknown {', '.join(unknown)}; expected some of {', '.join(sorted(known))}"
             )
-        if wrong := sorted(
-            k for k, v in values.items() if isinstance(v, bool) or not isinstance(v, int | float | None)
-        ):
+        numbers = {name: v for name, v in values.items() if not (v is None and name == "min_upsell_propensity")}
+        if wrong := sorted(k for k, v in numbers.items() if isinstance(v, bool) or not isinstance(v, int | float)):
             raise InputError(f"segment policy: expected a number for {', '.join(wrong)}")
         return cls(**values)
 

@@ -40,6 +40,11 @@ class ServedModel:
     bundle: Bundle
     calendar: LocalCalendar
 
+    @property
+    def caveats(self) -> list[str]:
+        """What every forecast of the model has to be read with."""
+        return list(self.bundle.report.get("caveats", ()))
+
 
 @dataclass(frozen=True, slots=True)
 class _Refusal:

@@ -86,12 +86,15 @@ class RunAggregates:
     at_risk_curve : tuple of (contacts, value at risk)
         Cumulative along the at-risk list, in ascending order, from (0, 0) to the whole list.
     currency : str
+    caveats : tuple of str
+        What every forecast of the run has to be read with.
     """
 
     segments: Mapping[str, SegmentTotals]
     total: SegmentTotals
     at_risk_curve: tuple[tuple[int, float], ...]
     currency: str
+    caveats: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, run: ScoringRun) -> Self:
@@ -103,6 +106,7 @@ class RunAggregates:
             total=SegmentTotals.of(stored["total"]),
             at_risk_curve=curve if curve and curve[0][0] == 0 else ((0, 0.0), *curve),
             currency=stored["currency"],
+            caveats=tuple(stored.get("caveats", ())),
         )
 
     def value_by_contacts(self) -> list[float]:

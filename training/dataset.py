@@ -147,7 +147,7 @@ def _require_enough(name: str, rows: Rows) -> None:
     n, positive = len(rows.y), int(rows.y.sum())
     if n < _FEWEST_ROWS or min(positive, n - positive) < _FEWEST_OF_A_CLASS:
         raise TrainingError(
-            f"The rows for {name.replace('_', ' ')} are too few to learn from: {n} eligible customers, {positive} of "
-            f"them churned; at least {_FEWEST_ROWS} are needed, with {_FEWEST_OF_A_CLASS} of either kind. Choose "
-            "another --horizon-days or a longer --activity-days, or bring more history."
+            f"There are too few rows for {name.replace('_', ' ')}: {n} of an eligible customer at a snapshot, "
+            f"{positive} of them churned; at least {_FEWEST_ROWS} are needed, with {_FEWEST_OF_A_CLASS} of either "
+            "kind. Choose another --horizon-days or a longer --activity-days, or bring more history."
         )

@@ -26,6 +26,12 @@ __all__ = ["CLV_MODELS", "evaluate_churn", "evaluate_clv", "predict", "verdict"]
 
 CLV_MODELS: Mapping[str, Callable[[], BuyTillYouDieModel]] = {BetaGeoModel.name: BetaGeoModel}
 
+_BASELINES_IN_WORDS = {
+    "days_since_last_purchase": "days since the last purchase",
+    "logit_rfm": "logistic regression on RFM",
+    "p_alive": "P(alive) of the purchase model",
+}
+
 # Differences in AUC below this are noise on a few thousand customers.
 _AUC_TIE = 0.003
 
@@ -76,18 +82,18 @@ def verdict(figures: Mapping[str, Any], baselines: Mapping[str, Mapping[str, Any
     ours, theirs = figures["auc"], best["auc"]
     if ours is None or theirs is None:
         return "All customers of the test snapshot had the same fate, so that nothing can be said of the ranking."
-    figures_in_words = f"AUC {ours:.4f} against {theirs:.4f} of the best baseline, {name.replace('_', ' ')}"
+    figures_in_words = f"AUC {ours:.4f} against {theirs:.4f} of {_BASELINES_IN_WORDS[name]}"
     if kind == "logistic":
-        return f"Logistic regression on RFM did best on the selection rows and is what is used: {figures_in_words}."
+        return f"Logistic regression on RFM did best on the selection rows and is what is used ({figures_in_words})."
     logit = baselines["logit_rfm"]
     better_loss = figures["log_loss"] < logit["log_loss"]
     if ours > theirs + _AUC_TIE:
-        return f"Better than every baseline: {figures_in_words}."
+        return f"It ranks customers better than every baseline ({figures_in_words})."
     if ours >= theirs - _AUC_TIE:
-        loss = f"log loss {figures['log_loss']:.4f} against {logit['log_loss']:.4f} of logistic regression on RFM"
-        gain = "its probabilities are better" if better_loss else "its probabilities are no better either"
-        return f"It ranks customers no better than its best baseline: {figures_in_words}; {gain}: {loss}."
-    return f"Worse than its best baseline: {figures_in_words}. Use it with care."
+        loss = f"log loss {figures['log_loss']:.4f} against {logit['log_loss']:.4f} of logistic regression"
+        gain = "but its probabilities are better" if better_loss else "and its probabilities are no better either"
+        return f"It ranks customers no better than its best baseline ({figures_in_words}), {gain} ({loss})."
+    return f"It ranks customers worse than its best baseline ({figures_in_words}). Use it with care."
 
 
 def evaluate_clv(log: EventLog, *, end_day: int, holdout_days: int, model_name: str) -> dict[str, Any]:

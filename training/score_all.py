@@ -22,11 +22,15 @@ from store.memberships import open_memberships, record_published
 from store.settings import Settings
 from store.tables import ScoringRun
 from training.exceptions import TrainingError
+from training.execution import executing
 from training.progress import Progress, silent
 
 __all__ = ["run_scoring", "score_all"]
 
 _CURVE_POINTS = 200
+
+# Sums over customers whose scores have no such number; null, since 0 would be a statement.
+_NOT_APPLICABLE = {"dormant": ("value_at_risk",), "prospect": ("clv", "value_at_risk", "expected_purchases")}
 
 _WHY_EMPTY = {
     "upsell_ready": "The model has no upsell target, so nobody can be found ready to buy more.",
@@ -42,13 +46,14 @@ def score_all(
     as_of: datetime | None = None,
     progress: Progress = silent,
 ) -> ScoringRun:
-    """Queue a scoring run, execute it at once in this process, and return it."""
+    """Queue a scoring run, execute it at once in this process, and return it; if it raises, the run is failed."""
     with database.write() as session:
         run_id = runs.queue_scoring(session, now=now(), as_of=as_of).id
         claimed = runs.claim(session, ScoringRun, now=now(), run_id=run_id)
     if claimed is None:
         raise TrainingError(f"Scoring run {run_id} was taken by a worker, which will finish it.")
-    return run_scoring(database, settings, claimed, now=now, progress=progress)
+    with executing(database, ScoringRun, run_id, now=now):
+        return run_scoring(database, settings, claimed, now=now, progress=progress)
 
 
 def run_scoring(
@@ -90,7 +95,7 @@ def run_scoring(
         sums.add(found)
         progress("Scoring customers", done)
 
-    aggregates = sums.aggregates(bundle.currency)
+    aggregates = {**sums.aggregates(bundle.currency), "caveats": bundle.report.get("caveats", [])}
     scores.publish(database, run.id, n_customers=sums.n_customers, aggregates=aggregates, now=now())
     record_published(database)
     with database.read() as session:
@@ -140,7 +145,7 @@ class _Sums:
         """Return the sums as stored with the run."""
         segments = {}
         for name, row in zip(SEGMENTS, self.by_segment, strict=False):
-            segments[name] = _named(row)
+            segments[name] = _named(row) | dict.fromkeys(_NOT_APPLICABLE.get(name, ()))
             if not row[0]:
                 segments[name]["why_empty"] = _WHY_EMPTY.get(name, "No customer meets its rule.")
         return {

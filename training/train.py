@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from features.build import build_features
 from features.calendar import LocalCalendar
-from features.event_log import EventLog
+from features.event_log import ORDER, EventLog
 from features.windows import Snapshot
 from models.bundle import Bundle, TargetModel, save_bundle
 from models.clv import ClvTerms
@@ -28,6 +28,7 @@ from store.training_request import TrainingRequest
 from training.dataset import Dataset, Rows, build_dataset, labelled_rows, usable_features
 from training.evaluate import evaluate_churn, evaluate_clv
 from training.exceptions import TrainingError
+from training.execution import executing
 from training.fit import ClassifierSettings, fit_evaluated, fit_final
 from training.progress import Progress, silent
 from training.search import search
@@ -65,13 +66,14 @@ def train(
     now: Callable[[], datetime],
     progress: Progress = silent,
 ) -> int:
-    """Queue a training, run it at once in this process, and return the version it registered."""
+    """Queue a training, run it at once in this process, and return the version; if it raises, the run is failed."""
     with database.write() as session:
         run_id = runs.queue_training(session, request.model_dump(mode="json"), now=now()).id
         claimed = runs.claim(session, TrainingRun, now=now(), run_id=run_id)
     if claimed is None:
         raise TrainingError(f"Training run {run_id} was taken by a worker. See: regulars models list")
-    return run_training(database, settings, claimed, now=now, progress=progress)
+    with executing(database, TrainingRun, run_id, now=now):
+        return run_training(database, settings, claimed, now=now, progress=progress)
 
 
 def run_training(
@@ -152,12 +154,14 @@ def fit_bundle(
     story = _Story()
     horizon, activity = request.horizon_days, request.activity_window_days
     calendar = log.calendar
-    if request.as_of is not None:
-        log = log.before(calendar.midnight((request.as_of - date(1970, 1, 1)).days))
+    log = _known(log, settings, request)
     last_day = log.last_purchase_day()
     if last_day is None:
-        raise TrainingError("There are no orders to learn from. Run: regulars ingest events FILE")
-    first_day, end_day = int(log.day.min()), last_day + 1
+        raise TrainingError(
+            "There are no orders to learn from before the instant that the models speak of. Run: regulars ingest "
+            "events FILE, or choose a later --as-of."
+        )
+    first_day, end_day = int(log.day[log.kind == ORDER].min()), last_day + 1
     splits = plan_splits(first_day=first_day, end_day=end_day, horizon_days=horizon, activity_days=activity)
     story.note(customers=log.n_customers, events=len(log.value), history_days=end_day - first_day)
 
@@ -192,11 +196,13 @@ def fit_bundle(
     final_settings = found.settings.with_rounds_of(evaluated.classifier)
     end = Snapshot.at_midnight(end_day, calendar)
     purchases = PurchaseModel.fit(build_features(log, end))
-    all_rows = _all_labelled(log, splits, known_at_test, horizon_days=horizon, activity_days=activity)
+    # Its BTYD features are of the model that will give them when customers are scored.
+    all_rows = _all_labelled(log, splits, purchases, horizon_days=horizon, activity_days=activity)
     churn = fit_final(final_settings, all_rows, seed=request.seed)
     progress("Refitting on all snapshots", 1.0)
     story.step("refit")
 
+    caveats = _caveats(end_day - first_day)
     report = {
         "clv": {key: value for key, value in clv_report.items() if key != "notes"},
         "targets": {"churn": churn_report},
@@ -210,7 +216,8 @@ def fit_bundle(
                 "selection_log_loss": found.selection_log_loss,
             },
         },
-        "notes": _notes(clv_report["notes"], purchases, end_day - first_day, found.stopped_by_time),
+        "caveats": caveats,
+        "notes": _notes(clv_report["notes"], purchases, caveats, found.stopped_by_time),
     }
     bundle = _bundle(
         settings, request, end, purchases, churn, policy, Cutoffs(at_risk_value=0.0, high_value_clv=0.0), report
@@ -221,6 +228,13 @@ def fit_bundle(
     return Training(
         _bundle(settings, request, end, purchases, churn, policy, cutoffs, report), test_metrics, story.told
     )
+
+
+def _known(log: EventLog, settings: Settings, request: TrainingRequest) -> EventLog:
+    """Leave out what happened at or after the instant asked for, or that scores speak of."""
+    if request.as_of is not None:
+        return log.before(log.calendar.midnight((request.as_of - date(1970, 1, 1)).days))
+    return log if settings.as_of is None else log.before(Snapshot.at(settings.as_of, log.calendar).as_of)
 
 
 class _Story:
@@ -265,14 +279,22 @@ def _all_labelled(
     )
 
 
-def _notes(clv_notes: list[str], purchases: PurchaseModel, history_days: int, stopped_by_time: bool) -> list[str]:
+def _caveats(history_days: int) -> list[str]:
+    """Say what every forecast of the model has to be read with."""
+    caveats = [
+        "The yearly clv can't be checked against events yet; the purchase model is checked over a hold-out only."
+    ]
+    if history_days < _TWO_YEARS:
+        caveats.append(f"With {history_days} days of history, season can't be told from trend.")
+    return caveats
+
+
+def _notes(clv_notes: list[str], purchases: PurchaseModel, caveats: list[str], stopped_by_time: bool) -> list[str]:
     notes = [
         "The figures are those of the evaluated model; the one in use was then refitted with the same settings on all "
         "labelled snapshots, test included.",
-        "The yearly clv can't be checked against events yet; the purchase model is checked over the hold-out only.",
+        *caveats,
     ]
-    if history_days < _TWO_YEARS:
-        notes.append(f"{history_days} days of history: season can't be told from trend.")
     if stopped_by_time:
         notes.append("The time limit stopped the search; another machine may find other settings.")
     return [*notes, *dict.fromkeys([*clv_notes, *purchases.btyd.certificate_.notes])]
@@ -296,7 +318,7 @@ def _bundle(
         activity_days=request.activity_window_days,
         purchases=purchases,
         clv_terms=ClvTerms(
-            horizon_days=settings.clv_horizon_days,
+            horizon_days=float(settings.clv_horizon_days),
             yearly_discount_rate=settings.yearly_discount_rate,
             margin=settings.margin,
         ),

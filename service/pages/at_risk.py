@@ -70,6 +70,8 @@ class AtRiskPage:
         The page after, and the first one where this is not it.
     export_href : str
         The list as CSV.
+    caveats : tuple of str
+        What its forecasts have to be read with.
     """
 
     template: ClassVar[str] = "at_risk.html"
@@ -92,6 +94,7 @@ class AtRiskPage:
     next_href: str | None
     first_href: str | None
     export_href: str
+    caveats: tuple[str, ...]
 
     @property
     def title(self) -> str:
@@ -127,6 +130,7 @@ def show_at_risk(
             next_href=page.next_cursor and href("/", budget=budget, cursor=page.next_cursor),
             first_href=cursor and href("/", budget=budget),
             export_href=href("/v1/at-risk", format="csv", budget=budget),
+            caveats=published.aggregates.caveats,
         )
     )
 

@@ -45,6 +45,7 @@ class ScorePanel:
     model_version: int
     policy_version: int
     horizon_days: int
+    caveats: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +170,7 @@ def _panel(customer_id: str, scored: ScoredCustomers) -> ScorePanel:
         model_version=scored.model.version,
         policy_version=scored.policy_version,
         horizon_days=bundle.horizon_days,
+        caveats=tuple(scored.model.caveats),
     )
 
 

@@ -60,5 +60,5 @@ def _stored_score(session: Session, customer_id: str, key: int) -> StoredScore |
     run, score = published_run(session), stored_score(session, key)
     if run is None or score is None:
         return None
-    currency = RunAggregates.of(run).currency
-    return StoredScore.stored(customer_id, explain(stored_columns(score), currency), run, currency)
+    aggregates = RunAggregates.of(run)
+    return StoredScore.stored(customer_id, explain(stored_columns(score), aggregates.currency), run, aggregates)

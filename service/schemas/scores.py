@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from service.explained import ExplainedScore
 from service.parameters import CustomerId
+from service.run_aggregates import RunAggregates
 from service.scorer import ScoredCustomers
 from store.tables import ScoringRun
 
@@ -53,14 +54,15 @@ _REASONS_EXAMPLE: dict[str, Any] = {
             "feature": "frequency",
             "value": 7.0,
             "contribution": -1.42,
-            "text": "the customer has come back to buy on 7 purchase days",
+            "text": "the customer has come back to buy on 7 days",
         },
     ],
     "all_other_features": -0.21,
     "raw_margin": -0.12,
-    "sentence": "It has been 97 days since the last purchase. Speaking for staying: the customer has come back to buy "
-    "on 7 purchase days.",
+    "sentence": "It has been 97 days since the last purchase. What speaks for staying is that the customer has come "
+    "back to buy on 7 days.",
     "note": None,
+    "caveats": ["With 546 days of history, season can't be told from trend."],
 }
 _MADE_WITH_EXAMPLE: dict[str, Any] = {
     "customer_id": "04711",
@@ -141,6 +143,7 @@ class Score(ScoreNumbers, MadeWith):
     raw_margin: float | None = Field(description="Log-odds of churn before calibration.")
     sentence: str | None = Field(description="The reasons as a person would say them.")
     note: str | None = Field(description="Why there is no churn probability; null where there is one.")
+    caveats: list[str] = Field(description="What every forecast of this model has to be read with.")
 
     @classmethod
     def computed(cls, customer_id: str, score: ExplainedScore, made_with: ScoredCustomers) -> Self:
@@ -151,6 +154,7 @@ class Score(ScoreNumbers, MadeWith):
             model_version=made_with.model.version,
             policy_version=made_with.policy_version,
             currency=made_with.model.bundle.currency,
+            caveats=made_with.model.caveats,
             **_explained(score),
         )
 
@@ -167,7 +171,7 @@ class StoredScore(Score):
     scoring_run_id: int = Field(description="The run that stored it.")
 
     @classmethod
-    def stored(cls, customer_id: str, score: ExplainedScore, run: ScoringRun, currency: str) -> Self:
+    def stored(cls, customer_id: str, score: ExplainedScore, run: ScoringRun, aggregates: RunAggregates) -> Self:
         """Return a score of a completed run."""
         return cls.model_validate(
             {
@@ -176,7 +180,8 @@ class StoredScore(Score):
                 "as_of": run.as_of,
                 "model_version": run.model_version,
                 "policy_version": run.policy_version,
-                "currency": currency,
+                "currency": aggregates.currency,
+                "caveats": aggregates.caveats,
                 **_explained(score),
             }
         )

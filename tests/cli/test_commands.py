@@ -1,0 +1,323 @@
+"""Every command does what its help says, on a small shop."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import tomllib
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from cli.main import app
+from models.segments import SEGMENTS, SegmentPolicy
+from service.segment_csv import CSV_COLUMNS
+from store import policies, registry
+from store.lists import iterate_segment
+from store.scores import published_run
+from store.tables import ScoringRun
+from tests.cli.conftest import Regulars
+from tests.shop import PROSPECTS
+from tests.shop_databases import Shop, Stage
+
+At = Callable[[Stage], Shop]
+
+CLV_KEYS = {
+    "model": str,
+    "params": {"r": float, "alpha": float, "a": float, "b": float},
+    "log_likelihood": float,
+    "n_customers": int,
+    "calibration_end": str,
+    "holdout": {
+        "days": int,
+        "mae": float,
+        "rmse": float,
+        "bias": float,
+        "spearman": float,
+        "baselines": {
+            "same_rate": {"mae": float, "rmse": float},
+            "nobody_returns": {"mae": float, "rmse": float},
+        },
+    },
+}
+CHURN_KEYS = {
+    "n": int,
+    "rate": float,
+    "auc": float,
+    "average_precision": float,
+    "log_loss": float,
+    "brier": float,
+    "calibration_error": float,
+    "lift_at_10": float,
+    "splits": str,
+    "baselines": {
+        "days_since_last_purchase": {"auc": float},
+        "logit_rfm": {"auc": float, "log_loss": float},
+        "p_alive": {"auc": float},
+    },
+    "snapshots": {"train": list, "early_stopping": list, "calibration": list, "test": str},
+}
+
+
+def _shape(value: Any) -> Any:
+    return {key: _shape(inner) for key, inner in value.items()} if isinstance(value, dict) else type(value)
+
+
+def test_help_names_every_command_and_no_argument_is_a_call_for_help(regulars: Regulars) -> None:
+    shown = regulars("--help")
+    assert shown.exit_code == 0
+    for command in app.registered_commands:
+        assert f" {command.name} " in shown.out
+    for group in app.registered_groups:
+        assert f" {group.name} " in shown.out
+    without = regulars()
+    assert without.exit_code == 2
+    assert "at-risk" in without.out + without.err
+    assert "Error" not in without.err
+
+
+def test_db_upgrade_makes_the_tables_and_does_nothing_again(
+    regulars: Regulars, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("REGULARS_DATABASE_URL", f"sqlite:///{tmp_path}/new/regulars.db")
+    assert regulars("segments").complaint() == "The database has no tables of Regulars yet. Run: regulars db upgrade"
+    for _ in range(2):
+        assert regulars("db", "upgrade").out == "The tables are current.\n"
+    assert regulars("models", "list").exit_code == 0
+
+
+def test_train_registers_the_first_as_champion_and_the_next_as_challenger(regulars: Regulars, at: At) -> None:
+    shop = at("untrained")
+    first = regulars("train", "--trials", 1)
+    assert first.exit_code == 0, first.err
+    assert "Version 1 is registered as champion." in first.out
+    assert "logit rfm" in first.out
+    second = regulars("train", "--trials", 1, "--seed", 5, "--horizon-days", 60, "--activity-days", 150)
+    assert "Version 2 is registered as challenger." in second.out
+    assert "regulars models promote" in second.out
+    with shop.database.read() as session:
+        settings = registry.find_version(session, "2").report["settings"]
+    assert (settings["seed"], settings["horizon_days"], settings["activity_days"]) == (5, 60, 150)
+
+
+def test_train_as_of_speaks_of_an_earlier_day(regulars: Regulars, at: At) -> None:
+    shop = at("untrained")
+    assert regulars("train", "--trials", 1, "--as-of", "2024-05-01").exit_code == 0
+    with shop.database.read() as session:
+        report = registry.find_version(session).report
+    assert report["targets"]["churn"]["snapshots"]["test"] == "2024-02-01"
+
+
+def test_score_publishes_and_shows_the_segments(regulars: Regulars, at: At) -> None:
+    shop = at("trained")
+    shown = regulars("score", "--as-of", "2024-06-01T12:00:00")
+    assert shown.exit_code == 0, shown.err
+    assert "1,502 customers scored as of 2024-06-01 12:00 UTC with version 1." in shown.out
+    for segment in SEGMENTS:
+        assert segment in shown.out
+    assert "no upsell target" in " ".join(shown.out.split())
+    with shop.database.read() as session:
+        run = published_run(session)
+    assert run is not None
+    assert f"{run.as_of:%Y-%m-%d %H:%M}" == "2024-06-01 12:00"
+
+
+def test_segments_shows_the_published_sums(regulars: Regulars, at: At) -> None:
+    shop = at("scored")
+    shown = regulars("segments")
+    assert "As of 2024-07-01 00:00 UTC, model version 1, policy version 1." in shown.out
+    with shop.database.read() as session:
+        aggregates = published_run(session).aggregates or {}  # type: ignore[union-attr]
+    assert f"{aggregates['total']['clv']:,.2f}" in shown.out
+
+
+def test_at_risk_shows_the_list_with_its_reasons(regulars: Regulars, at: At) -> None:
+    shop = at("scored")
+    rows = list(iterate_segment(shop.database, "at_risk"))
+    shown = regulars("at-risk", "--limit", 3)
+    assert shown.exit_code == 0
+    assert f"3 of {len(rows)} customers at risk, as of 2024-07-01, model version 1." in shown.out
+    for row in rows[:3]:
+        assert row.customer_id in shown.out
+    assert rows[3].customer_id not in shown.out
+    assert f"2 of {len(rows)} customers" in regulars("at-risk", "--budget", 2).out
+
+
+def test_at_risk_writes_the_whole_list_as_csv_to_a_file_and_to_the_terminal(
+    regulars: Regulars, at: At, tmp_path: Path
+) -> None:
+    shop = at("scored")
+    printed = regulars("at-risk", "--csv", "-")
+    assert printed.exit_code == 0
+    path = tmp_path / "list.csv"
+    assert "Written to" in regulars("at-risk", "--csv", path).out
+    assert path.read_bytes().decode() == printed.out
+    rows = list(csv.DictReader(io.StringIO(printed.out)))
+    assert tuple(rows[0]) == CSV_COLUMNS
+    listed = list(iterate_segment(shop.database, "at_risk"))
+    assert [row["customer_id"] for row in rows] == [row.customer_id for row in listed]
+    assert [float(row["value_at_risk"]) for row in rows] == [row.score.value_at_risk for row in listed]
+    assert all(row["sentence"].endswith(".") for row in rows)
+    assert len(regulars("at-risk", "--csv", "-", "--budget", 4).out.splitlines()) == 5
+
+
+def test_explain_says_why_and_shows_contributions_that_sum(regulars: Regulars, at: At) -> None:
+    shop = at("scored")
+    first = next(iterate_segment(shop.database, "at_risk"))
+    shown = regulars("explain", first.customer_id)
+    assert shown.exit_code == 0, shown.err
+    assert f"leaves within 90 days with {first.score.churn_probability:.0%}" in shown.out
+    assert "raw margin" in shown.out
+    assert f"{first.score.raw_margin:+.3f}" in shown.out
+    assert "all other features" in shown.out
+    assert "As of 2024-07-01 00:00 UTC, model version 1." in shown.out
+
+
+def test_explain_tells_of_customers_without_a_churn_probability_why(regulars: Regulars, at: At) -> None:
+    shop = at("scored")
+    assert "No purchase is known before this date" in regulars("explain", PROSPECTS[0]).out
+    dormant = next(iterate_segment(shop.database, "dormant"))
+    shown = regulars("explain", dormant.customer_id).out
+    assert "too long ago to count as an active customer" in shown
+    assert "clv USD" in shown
+
+
+def test_a_policy_that_is_exported_changed_and_imported_is_in_force(regulars: Regulars, at: At, tmp_path: Path) -> None:
+    shop = at("scored")
+    exported = regulars("segments", "export-policy").out
+    assert SegmentPolicy.from_dict(tomllib.loads(exported)) == SegmentPolicy()
+    path = tmp_path / "policy.toml"
+    path.write_text(exported)
+    assert "Policy version 1 is in force" in regulars("segments", "import-policy", path).out
+    path.write_text(exported.replace("max_share = 0.2", "max_share = 0.1"))
+    assert "Policy version 2 is in force" in regulars("segments", "import-policy", path).out
+    with shop.database.read() as session:
+        assert policies.current_policy(session)[1]["max_share"] == 0.1
+        assert len(session.scalars(select(ScoringRun).where(ScoringRun.status == "queued")).all()) == 1
+    assert "policy version 2" not in regulars("segments").out
+    assert regulars("score").exit_code == 0
+    assert "policy version 2" in regulars("segments").out
+
+
+def test_models_are_listed_promoted_and_rolled_back(regulars: Regulars, at: At) -> None:
+    shop = at("scored")
+    assert "Version 2" in regulars("train", "--trials", 1, "--seed", 3).out
+    listed = regulars("models", "list").out
+    assert listed.index("challenger") < listed.index("champion")
+    promoted = regulars("models", "promote", "--force")
+    assert "Version 2 is champion. A scoring run is queued" in promoted.out
+    assert "Version 1 is champion again. A scoring run is queued" in regulars("models", "rollback").out
+    with shop.database.read() as session:
+        assert registry.aliases(session)["champion"] == 1
+
+
+def test_evaluate_prints_exactly_the_documented_json(regulars: Regulars, at: At) -> None:
+    at("trained")
+    shown = regulars("evaluate", "--json")
+    assert shown.exit_code == 0, shown.err
+    printed = json.loads(shown.out)
+    assert set(printed) == {"clv", "targets"}
+    assert _shape(printed["clv"]) == CLV_KEYS
+    assert _shape(printed["targets"]) == {"churn": CHURN_KEYS}
+    assert printed["clv"]["holdout"]["days"] == 90
+    assert "NaN" not in shown.out
+    assert "The figures are those of the evaluated model" in " ".join(shown.err.split())
+
+
+def test_evaluate_takes_another_hold_out_and_works_without_a_model(regulars: Regulars, at: At) -> None:
+    at("untrained")
+    shown = regulars("evaluate", "--holdout-days", 200, "--clv-model", "bg_nbd", "--json")
+    printed = json.loads(shown.out)
+    assert printed["targets"] == {}
+    assert printed["clv"]["holdout"]["days"] == 200
+    assert printed["clv"]["calibration_end"] == "2023-12-13"
+    assert "No model is trained yet. Run: regulars train" in " ".join(shown.err.split())
+
+
+def test_evaluate_shows_tables_with_bars(regulars: Regulars, at: At) -> None:
+    at("trained")
+    shown = regulars("evaluate", "--model", "champion")
+    assert shown.exit_code == 0
+    assert "█" in shown.out
+    for words in ("nobody returns", "same rate", "p alive", "log-likelihood"):
+        assert words in shown.out
+
+
+def _environment() -> dict[str, str]:
+    root = str(Path(__file__).resolve().parents[2])
+    return {**os.environ, "PYTHONPATH": root, "OPENBLAS_NUM_THREADS": "1"}
+
+
+def test_a_list_that_is_piped_to_a_reader_who_leaves_ends_quietly(at: At) -> None:
+    at("scored")
+    arguments = [sys.executable, "-m", "cli", "at-risk", "--csv", "-"]
+    listing = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=_environment())
+    assert listing.stdout is not None
+    assert listing.stderr is not None
+    listing.stdout.close()
+    assert listing.stderr.read() == b""
+    listing.stderr.close()
+    assert listing.wait(60) == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["terminated", "interrupted"])
+def test_a_worker_executes_what_is_queued_and_ends_when_told_to(at: At, number: signal.Signals) -> None:
+    shop = at("trained")
+    worker = subprocess.Popen([sys.executable, "-m", "cli", "worker"], env=_environment(), stdout=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + 60
+        while not _is_published(shop) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        worker.send_signal(number)
+        assert worker.wait(30) == 0
+    finally:
+        worker.kill()
+        worker.wait()
+    assert _is_published(shop)
+
+
+def _is_published(shop: Shop) -> bool:
+    with shop.database.read() as session:
+        return published_run(session) is not None
+
+
+def test_serve_answers_and_ends_when_told_to(at: At, monkeypatch: pytest.MonkeyPatch) -> None:
+    at("scored")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    monkeypatch.setenv("REGULARS_PORT", str(port))
+    arguments = [sys.executable, "-m", "cli", "serve", "--no-worker"]
+    server = subprocess.Popen(arguments, env=_environment(), stdout=subprocess.PIPE, text=True)
+    try:
+        answer = _get(f"http://127.0.0.1:{port}/readyz")
+        server.send_signal(signal.SIGINT)
+        said, _ = server.communicate(timeout=30)
+    finally:
+        server.kill()
+        server.wait()
+    assert answer == 200
+    assert f"At-risk list  http://127.0.0.1:{port}/" in said
+    assert server.returncode in (0, 130)
+
+
+def _get(url: str) -> int:
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            with urllib.request.urlopen(url, timeout=5) as response:  # noqa: S310  # our own address
+                return int(response.status)
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)

@@ -1,0 +1,210 @@
+"""The scoring job: one published result, sums that agree with its rows, cut-offs of the policy in force."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+from sqlalchemy import func, select
+
+from features.calendar import LocalCalendar
+from features.event_log import EventLog
+from models.bundle import BundleError
+from models.segments import SEGMENTS, SegmentPolicy
+from store import policies, runs
+from store.engine import Database
+from store.events import CustomerKeys, read_chunks
+from store.exceptions import UnknownModelError
+from store.lists import iterate_segment
+from store.scores import published_run, write
+from store.tables import Customer, Score, ScoringRun, SegmentListing
+from tests.shop import AS_OF, N_CUSTOMERS, PROSPECTS
+from tests.shop_databases import Shop
+from training import score_all as job
+from training.score_all import score_all
+from training.worker import work
+
+AMOUNTS = ("clv", "value_at_risk", "expected_purchases")
+
+
+def _score(shop: Shop, **options: Any) -> ScoringRun:
+    return score_all(shop.database, shop.settings, now=shop.clock, **options)
+
+
+def _stored(shop: Shop, run: ScoringRun) -> list[Score]:
+    with shop.database.read() as session:
+        return list(session.scalars(select(Score).where(Score.scoring_run_id == run.id)))
+
+
+def test_every_customer_is_scored_and_the_run_is_published(trained: Shop) -> None:
+    told: list[float] = []
+    run = _score(trained, progress=lambda _, done: told.append(done))
+    assert (run.status, run.as_of, run.model_version, run.policy_version) == ("completed", AS_OF, 1, 1)
+    assert run.n_customers == N_CUSTOMERS + len(PROSPECTS) == len(_stored(trained, run))
+    assert told[-1] == 1.0
+    with trained.database.read() as session:
+        published = published_run(session)
+        assert published is not None
+        assert (published.id, published.memberships_recorded) == (run.id, True)
+        # The run that the training queued is the one that was executed.
+        assert session.scalar(select(func.count()).select_from(ScoringRun)) == 1
+
+
+def test_the_sums_of_the_run_are_those_of_its_rows(trained: Shop) -> None:
+    run = _score(trained)
+    rows, aggregates = _stored(trained, run), run.aggregates
+    assert aggregates is not None
+    assert list(aggregates["segments"]) == list(SEGMENTS)
+    members: dict[str, list[Score]] = {name: [row for row in rows if name in row.segments.split()] for name in SEGMENTS}
+    primary = Counter(row.segment for row in rows)
+    for name, sums in aggregates["segments"].items():
+        assert (sums["customers"], sums["primary"]) == (len(members[name]), primary[name])
+        for amount in AMOUNTS:
+            assert sums[amount] == pytest.approx(sum(getattr(row, amount) or 0.0 for row in members[name]), rel=1e-12)
+        assert ("why_empty" in sums) == (not members[name])
+    for amount in AMOUNTS:
+        total = sum(getattr(row, amount) or 0.0 for row in rows)
+        assert aggregates["total"][amount] == pytest.approx(total, rel=1e-12)
+    assert aggregates["total"]["customers"] == len(rows)
+    assert aggregates["currency"] == "USD"
+
+
+def test_the_curve_rises_by_contact_to_the_value_at_risk_of_the_whole_list(trained: Shop) -> None:
+    run = _score(trained)
+    assert run.aggregates is not None
+    at_risk = run.aggregates["segments"]["at_risk"]
+    contacts, value = (np.array(column) for column in zip(*run.aggregates["at_risk_curve"], strict=True))
+    listed = [row.score.value_at_risk or 0.0 for row in iterate_segment(trained.database, "at_risk")]
+    assert listed == sorted(listed, reverse=True)
+    assert (contacts[0], value[0]) == (1, listed[0])
+    assert contacts[-1] == at_risk["customers"] == len(listed)
+    assert value[-1] == pytest.approx(at_risk["value_at_risk"], rel=1e-12)
+    np.testing.assert_allclose(value, np.cumsum(listed)[contacts - 1], rtol=1e-12)
+
+
+def test_dormant_customers_and_prospects_are_listed_with_what_applies_to_them(trained: Shop) -> None:
+    run = _score(trained)
+    rows = _stored(trained, run)
+    dormant = [row for row in rows if row.segment == "dormant"]
+    assert len(dormant) > 100
+    assert all(row.churn_probability is None and row.reasons is None for row in dormant)
+    assert all(row.clv is not None and row.segments == "dormant" for row in dormant)
+    with trained.database.read() as session:
+        keys = session.scalars(select(Customer.id).where(Customer.customer_id.in_(PROSPECTS))).all()
+    prospects = [row for row in rows if row.customer_key in keys]
+    assert [(row.segment, row.segments, row.clv) for row in prospects] == 2 * [("prospect", "prospect", None)]
+
+
+def test_scores_speak_of_the_instant_asked_for_else_of_the_setting_else_of_now(trained: Shop) -> None:
+    asked = datetime(2024, 4, 1, 8, tzinfo=UTC)
+    assert _score(trained, as_of=asked).as_of == asked
+    assert _score(trained).as_of == AS_OF
+    free = trained.settings.model_copy(update={"as_of": None})
+    before = trained.clock.time
+    found = score_all(trained.database, free, now=trained.clock).as_of
+    assert found is not None
+    assert before < found < before + timedelta(minutes=1)
+
+
+def test_a_run_that_was_killed_and_is_started_again_gives_one_whole_result(
+    trained: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = _score(trained)
+    with trained.database.write() as session:
+        run_id = runs.queue_scoring(session, now=trained.clock()).id
+        claimed = runs.claim(session, ScoringRun, now=trained.clock(), run_id=run_id)
+    assert claimed is not None
+
+    chunks = iter(range(100))
+
+    def small_chunks(database: Database, calendar: LocalCalendar) -> Iterator[tuple[CustomerKeys, EventLog, float]]:
+        return read_chunks(database, calendar, customers_a_chunk=400)
+
+    def killed(*positional: Any) -> None:
+        if next(chunks) == 2:
+            raise SystemExit
+        write(*positional)
+
+    monkeypatch.setattr(job, "read_chunks", small_chunks)
+    monkeypatch.setattr("store.scores.write", killed)
+    with pytest.raises(SystemExit, match=r"^$"):
+        job.run_scoring(trained.database, trained.settings, claimed, now=trained.clock)
+    assert 0 < len(_stored(trained, claimed)) < whole.n_customers  # type: ignore[operator]
+    with trained.database.read() as session:
+        assert published_run(session).id == whole.id  # type: ignore[union-attr]
+
+    monkeypatch.setattr("store.scores.write", write)
+    # The same chunks as before: sums of floats depend on their order in the last bit.
+    monkeypatch.setattr(job, "read_chunks", read_chunks)
+    trained.clock.time += runs.GONE_AFTER + timedelta(seconds=5)
+    stop = _StopAfterOneLook()
+    work(trained.database, trained.settings, stop=stop, now=trained.clock)  # type: ignore[arg-type]
+    with trained.database.read() as session:
+        published = published_run(session)
+        assert published is not None
+        assert published.id == run_id
+        listed = session.scalar(
+            select(func.count()).select_from(SegmentListing).where(SegmentListing.scoring_run_id == run_id)
+        )
+    assert published.aggregates == whole.aggregates
+    rows = _stored(trained, published)
+    assert len(rows) == whole.n_customers
+    assert listed == sum(len(row.segments.split()) for row in rows)
+
+
+class _StopAfterOneLook:
+    """An event that is set once it was waited on."""
+
+    def __init__(self) -> None:
+        self._is_set = False
+
+    def is_set(self) -> bool:
+        return self._is_set
+
+    def wait(self, _: float) -> None:
+        self._is_set = True
+
+
+def test_a_newer_policy_gets_cut_offs_of_its_own_which_then_stay(trained: Shop) -> None:
+    before = _score(trained)
+    with trained.database.write() as session:
+        policies.add_policy(session, SegmentPolicy(max_share=0.05).to_dict(), now=trained.clock())
+    after = _score(trained)
+    assert (before.policy_version, after.policy_version) == (1, 2)
+    with trained.database.read() as session:
+        old, new = (policies.read_cutoffs(session, model_version=1, policy_version=v) for v in (1, 2))
+    assert old is not None
+    assert new is not None
+    assert new["at_risk_value"] > old["at_risk_value"]
+    assert new["high_value_clv"] == old["high_value_clv"]
+    at_risk = [(run.aggregates or {})["segments"]["at_risk"]["customers"] for run in (after, before)]
+    # Members stay to a tenth under the threshold, so a few more than a twentieth may.
+    assert at_risk[0] < at_risk[1] / 2
+    _score(trained, as_of=AS_OF - timedelta(days=60))
+    with trained.database.read() as session:
+        assert policies.read_cutoffs(session, model_version=1, policy_version=2) == new
+
+
+def test_without_a_champion_there_is_nothing_to_score_with_and_the_run_says_so(untrained: Shop) -> None:
+    with pytest.raises(UnknownModelError, match=r"no model 'champion'.* regulars train"):
+        _score(untrained)
+    with untrained.database.read() as session:
+        (run,) = session.scalars(select(ScoringRun))
+    assert run.status == "failed"
+    assert "regulars train" in (run.error or "")
+
+
+def test_a_damaged_bundle_leaves_the_published_lists_as_they_are(trained: Shop) -> None:
+    published = _score(trained)
+    (folder,) = trained.settings.bundle_dir.iterdir()
+    (folder / "churn.classifier.txt").write_text("tree")
+    with pytest.raises(BundleError, match=r"churn\.classifier\.txt was changed"):
+        _score(trained)
+    with trained.database.read() as session:
+        assert published_run(session).id == published.id  # type: ignore[union-attr]
+        failed = session.scalars(select(ScoringRun).where(ScoringRun.status == "failed")).one()
+    assert "churn.classifier.txt was changed" in (failed.error or "")

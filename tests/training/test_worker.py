@@ -1,0 +1,166 @@
+"""The worker: what it executes, what it takes up again, and what it survives."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from threading import Event, Thread
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
+
+from store import registry, runs
+from store.scores import published_run
+from store.tables import ScoringRun, TrainingRun
+from tests.shop import REQUEST
+from tests.shop_databases import Shop
+from training import execution, worker
+from training.worker import run_next, work
+
+
+def _queue_training(shop: Shop, **changes: object) -> int:
+    settings = {**REQUEST.model_dump(mode="json"), **changes}
+    with shop.database.write() as session:
+        return runs.queue_training(session, settings, now=shop.clock()).id
+
+
+def _training(shop: Shop, run_id: int) -> TrainingRun:
+    with shop.database.read() as session:
+        return session.get_one(TrainingRun, run_id)
+
+
+def _work_until(shop: Shop, done: Callable[[], bool]) -> None:
+    stop = Event()
+    settings = shop.settings.model_copy(update={"worker_poll_seconds": 0.01})
+    thread = Thread(target=work, args=(shop.database, settings), kwargs={"stop": stop, "now": shop.clock})
+    thread.start()
+    deadline = time.monotonic() + 60
+    while not done() and time.monotonic() < deadline and thread.is_alive():
+        time.sleep(0.02)
+    stop.set()
+    thread.join(30)
+    assert not thread.is_alive()
+    assert done()
+
+
+def test_a_queued_training_and_the_scoring_after_it_are_executed(untrained: Shop) -> None:
+    run_id = _queue_training(untrained)
+
+    def published() -> bool:
+        with untrained.database.read() as session:
+            return published_run(session) is not None
+
+    _work_until(untrained, published)
+    assert _training(untrained, run_id).status == "completed"
+    with untrained.database.read() as session:
+        run = published_run(session)
+        assert run is not None
+        assert (run.status, run.model_version, run.as_of) == ("completed", 1, untrained.settings.as_of)
+        assert registry.aliases(session) == {"champion": 1}
+    assert not run_next(untrained.database, untrained.settings, now=untrained.clock)
+
+
+def test_a_failing_training_is_recorded_and_the_next_one_runs(untrained: Shop) -> None:
+    too_long, unreadable, fine = (
+        _queue_training(untrained, **changes) for changes in ({"horizon_days": 700}, {"horizon_days": "x"}, {})
+    )
+    for _ in range(3):
+        assert run_next(untrained.database, untrained.settings, now=untrained.clock)
+    assert "needs at least 2100" in (_training(untrained, too_long).error or "")
+    assert "An unexpected error, ValidationError" in (_training(untrained, unreadable).error or "")
+    statuses = [_training(untrained, run_id).status for run_id in (too_long, unreadable, fine)]
+    assert statuses == ["failed", "failed", "completed"]
+
+
+def test_a_damaged_bundle_fails_the_scoring_run_with_its_reason(trained: Shop) -> None:
+    (folder,) = trained.settings.bundle_dir.iterdir()
+    (folder / "btyd.json").write_text("{}")
+    assert run_next(trained.database, trained.settings, now=trained.clock)
+    with trained.database.read() as session:
+        (run,) = session.scalars(select(ScoringRun))
+        assert published_run(session) is None
+    assert run.status == "failed"
+    assert "btyd.json was changed after training" in (run.error or "")
+
+
+def test_a_run_whose_process_is_gone_is_executed_again_and_a_living_one_is_not(trained: Shop) -> None:
+    gone, living = _queue_training(trained), _queue_training(trained, seed=1)
+    with trained.database.write() as session:
+        claimed = runs.claim(session, TrainingRun, now=trained.clock(), run_id=gone)
+        assert claimed is not None
+    trained.clock.time += runs.GONE_AFTER + timedelta(seconds=5)
+    with trained.database.write() as session:
+        assert runs.claim(session, TrainingRun, now=trained.clock(), run_id=living) is not None
+    _work_until(trained, lambda: _training(trained, gone).status == "completed")
+    assert _training(trained, living).status == "running"
+
+
+def test_a_long_run_gives_signs_of_life_so_that_nobody_takes_it_up_again(
+    untrained: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = _queue_training(untrained)
+    with untrained.database.write() as session:
+        assert runs.claim(session, TrainingRun, now=untrained.clock(), run_id=run_id) is not None
+    first = _training(untrained, run_id).heartbeat_at
+    assert first is not None
+    monkeypatch.setattr(execution, "_SIGNS_BEFORE_GONE", 60 / 0.02)
+
+    def beaten() -> bool:
+        return (_training(untrained, run_id).heartbeat_at or first) > first + timedelta(seconds=2)
+
+    with execution.executing(untrained.database, TrainingRun, run_id, now=untrained.clock):
+        deadline = time.monotonic() + 20
+        while not beaten() and time.monotonic() < deadline:
+            time.sleep(0.01)
+    assert beaten()
+    assert _training(untrained, run_id).status == "running"
+
+
+def test_a_missed_sign_of_life_does_not_end_the_signs(untrained: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_id = _queue_training(untrained)
+    monkeypatch.setattr(execution, "_SIGNS_BEFORE_GONE", 60 / 0.01)
+    tried: list[datetime] = []
+    beat_again = Event()
+
+    def heartbeat(*_: object, now: datetime) -> None:
+        tried.append(now)
+        if len(tried) == 3:
+            beat_again.set()
+        raise OperationalError("UPDATE", {}, Exception("database is locked"))
+
+    monkeypatch.setattr(runs, "heartbeat", heartbeat)
+    with execution.executing(untrained.database, TrainingRun, run_id, now=untrained.clock):
+        assert beat_again.wait(20)
+
+
+def test_the_worker_outlives_a_database_that_is_away_for_a_while(
+    trained: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[int] = []
+    real = worker.run_next
+
+    def away_at_first(*positional: object, **named: object) -> bool:
+        looks.append(len(looks))
+        if len(looks) < 3:
+            raise OperationalError("SELECT", {}, Exception("the server closed the connection"))
+        return real(*positional, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(worker, "run_next", away_at_first)
+
+    def published() -> bool:
+        with trained.database.read() as session:
+            return published_run(session) is not None
+
+    _work_until(trained, published)
+    assert len(looks) >= 3
+
+
+def test_a_stopped_worker_begins_nothing(trained: Shop) -> None:
+    stop = Event()
+    stop.set()
+    work(trained.database, trained.settings, stop=stop, now=trained.clock)
+    with trained.database.read() as session:
+        (run,) = session.scalars(select(ScoringRun))
+    assert run.status == "queued"

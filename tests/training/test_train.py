@@ -165,7 +165,7 @@ def test_the_report_says_whose_figures_they_are_and_how_short_the_history_is(tmp
     request = TrainingRequest(trials=1, as_of=date(2023, 12, 1))
     notes = " ".join(_fit(request, tmp_path).report["notes"])
     assert "refitted with the same settings on all labelled snapshots, test included" in notes
-    assert "698 days of history: season can't be told from trend." in notes
+    assert "With 698 days of history, season can't be told from trend." in notes
     assert "season" not in " ".join(_fit(TrainingRequest(trials=1), tmp_path).report["notes"])
 
 

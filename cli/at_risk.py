@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
@@ -12,11 +12,8 @@ import typer
 
 from cli.console import console, opened
 from cli.tables import at_risk_table
-from service.published_list import PublishedList, read_published, read_run
+from service.published_list import read_whole_list
 from service.segment_csv import csv_text
-from store.engine import Database
-from store.lists import ScoreRow, iterate_segment
-from store.tables import ScoringRun
 
 __all__ = ["at_risk"]
 
@@ -30,7 +27,7 @@ def at_risk(
 ) -> None:
     """Show the customers about to leave, the most value at risk first."""
     with opened() as (_, database):
-        rows, published = _begin(database, budget)
+        rows, published = read_whole_list(database, "at_risk", budget=budget)
         if to_csv is not None:
             _write(csv_text(rows, published), to_csv)
             return
@@ -41,16 +38,6 @@ def at_risk(
         f"{len(shown):,} of {aggregates.segments['at_risk'].customers:,} customers at risk, as of "
         f"{run.as_of:%Y-%m-%d}, model version {run.model_version}."
     )
-
-
-def _begin(database: Database, budget: int | None) -> tuple[Iterator[ScoreRow], PublishedList]:
-    """Return the rows of the list and the run that they are of, even if another is published meanwhile."""
-    rows = iterate_segment(database, "at_risk", budget=budget)
-    first = next(rows, None)
-    with database.read() as session:
-        if first is None:
-            return rows, read_published(session)
-        return chain((first,), rows), read_run(session, session.get_one(ScoringRun, first.score.scoring_run_id))
 
 
 def _write(pieces: Iterator[str], to_csv: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 from sqlalchemy.orm import Session
 
@@ -11,11 +13,13 @@ from service.exceptions import UnknownSegmentError
 from service.run_aggregates import RunAggregates
 from service.segment_rules import rules_in_words
 from store import policies, registry
+from store.engine import Database
 from store.exceptions import StoreError
+from store.lists import ScoreRow, iterate_segment
 from store.scores import require_published_run
 from store.tables import ScoringRun
 
-__all__ = ["PublishedList", "read_published", "read_run", "require_segment"]
+__all__ = ["PublishedList", "read_published", "read_run", "read_whole_list", "require_segment"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,6 +75,27 @@ def read_run(session: Session, run: ScoringRun) -> PublishedList:
         currency=aggregates.currency,
     )
     return PublishedList(run, aggregates, policy, rules)
+
+
+def read_whole_list(
+    database: Database, segment: str, *, budget: int | None
+) -> tuple[Iterator[ScoreRow], PublishedList]:
+    """Begin to read a whole list, so that what can go wrong goes wrong before anything is answered.
+
+    Returns
+    -------
+    rows : iterator of ScoreRow
+        All of one run, even if another is published meanwhile.
+    published : PublishedList
+        That run.
+    """
+    rows = iterate_segment(database, segment, budget=budget)
+    first = next(rows, None)
+    with database.read() as session:
+        if first is None:
+            return iter(()), read_published(session)
+        run = session.get_one(ScoringRun, first.score.scoring_run_id)
+        return chain((first,), rows), read_run(session, run)
 
 
 def require_segment(name: str, known: tuple[str, ...]) -> str:

@@ -24,7 +24,10 @@ class TrainingRequest(BaseModel):
         description="A customer is judged who purchased within so many days; empty means twice the horizon.",
     )
     as_of: date | None = Field(
-        default=None, description="Train as if it were midnight of this day; empty means the end of the log."
+        default=None,
+        ge=date(1900, 1, 1),
+        lt=date(2100, 1, 1),
+        description="Train as if it were midnight of this day; empty means the end of the log.",
     )
     trials: int = Field(default=25, ge=1, le=10_000, description="Settings of the classifier that the search tries.")
     seed: int = Field(default=0, ge=0, le=2**31 - 1, description="Seed of everything random.")

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import chain
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
-from sqlalchemy.orm import Session
 
 from models.segments import SEGMENTS
 from service.deps import OpenDatabase
 from service.media_types import preferred
 from service.openapi import PROBLEMS, problems
 from service.parameters import AcceptHeader, Budget, CursorText, Format, Limit, SegmentName
-from service.published_list import PublishedList, read_published, read_run, require_segment
+from service.published_list import PublishedList, read_published, read_run, read_whole_list, require_segment
 from service.schemas.lists import AtRiskList, BudgetOut, CustomerList, ListedCustomer, SegmentsAnswer, run_fields
 from service.segment_csv import csv_text
 from store.engine import Database
-from store.lists import Page, ScoreRow, iterate_segment, list_segment
-from store.tables import ScoringRun
+from store.lists import Page, list_segment
 
 __all__ = ["router"]
 
@@ -119,27 +115,12 @@ def _csv(
     name = f"{segment.replace('_', '-')}.csv"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     if limit is None and cursor is None:
-        rows, published = _whole_list(database, segment, budget)
+        rows, published = read_whole_list(database, segment, budget=budget)
         return StreamingResponse(csv_text(rows, published), media_type=_CSV, headers=headers)
     page, published = _page(database, segment, limit=limit, cursor=cursor, budget=budget)
     response = Response("".join(csv_text(page.rows, published)), media_type=_CSV, headers=headers)
     _link_next(response, request, page)
     return response
-
-
-def _whole_list(database: Database, segment: str, budget: int | None) -> tuple[Iterator[ScoreRow], PublishedList]:
-    """Begin to read a whole list, so that what can go wrong goes wrong before the answer begins."""
-    rows = iterate_segment(database, segment, budget=budget)
-    first = next(rows, None)
-    with database.read() as session:
-        if first is None:
-            return iter(()), read_published(session)
-        return chain((first,), rows), _run_of(session, first)
-
-
-def _run_of(session: Session, row: ScoreRow) -> PublishedList:
-    # Not the published run of now: another may have been published since the first row was read.
-    return read_run(session, session.get_one(ScoringRun, row.score.scoring_run_id))
 
 
 def _link_next(response: Response, request: Request, page: Page) -> None:

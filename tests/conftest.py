@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import shutil
 import tempfile
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -71,9 +71,6 @@ def postgresql_template(testrun_uid: str, worker_id: str) -> Iterator[str]:
         shutil.rmtree(root)
 
 
-_numbers = itertools.count()
-
-
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """URL of a migrated, empty database of each engine in turn."""
@@ -84,7 +81,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         return
     template = make_url(request.getfixturevalue("postgresql_template"))
     admin = template.set(database="postgres").render_as_string(False)
-    name = f"test_{os.getpid()}_{next(_numbers)}"
+    name = f"test_{uuid.uuid4().hex}"
     _execute(admin, f"CREATE DATABASE {name} TEMPLATE {template.database} STRATEGY FILE_COPY")
     yield template.set(database=name).render_as_string(False)
     _execute(admin, f"DROP DATABASE {name} WITH (FORCE)")
@@ -100,6 +97,8 @@ def database(database_url: str) -> Iterator[Database]:
 
 def _execute(url: str, statement: str) -> None:
     engine = create_engine(make_url(url).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(statement))
-    engine.dispose()
+    try:
+        with engine.connect() as connection:
+            connection.execute(text(statement))
+    finally:
+        engine.dispose()

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
-import os
 import shutil
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,7 +26,6 @@ Engine = Literal["sqlite", "postgresql"]
 Stage = Literal["untrained", "trained", "scored"]
 
 _BEFORE: dict[Stage, Stage | None] = {"untrained": None, "trained": "untrained", "scored": "trained"}
-_numbers = itertools.count()
 
 
 class Clock:
@@ -107,7 +105,7 @@ class ShopDatabases:
             shutil.copy(make_url(url).database or "", path)
             return f"sqlite:///{path}"
         source = make_url(url)
-        name = f"shop_{os.getpid()}_{next(_numbers)}"
+        name = f"shop_{uuid.uuid4().hex}"
         self._administer(f"CREATE DATABASE {name} TEMPLATE {source.database} STRATEGY FILE_COPY")
         return source.set(database=name).render_as_string(False)
 
@@ -115,9 +113,11 @@ class ShopDatabases:
         template = make_url(self._request.getfixturevalue("postgresql_template"))
         url = template.set(database="postgres", drivername="postgresql+psycopg")
         engine = create_engine(url, isolation_level="AUTOCOMMIT")
-        with engine.connect() as connection:
-            connection.execute(text(statement))
-        engine.dispose()
+        try:
+            with engine.connect() as connection:
+                connection.execute(text(statement))
+        finally:
+            engine.dispose()
 
 
 def _fill(database: Database, settings: Settings) -> None:

@@ -40,6 +40,7 @@ endurance: setup ## Run the long tests
 	$(BIN)/python -m pytest tests/endurance
 
 bench: setup ## Run the benchmarks
+	$(BIN)/python -m benchmarks.churn_choices
 	$(BIN)/python -m benchmarks.ingest_memory
 
 docs: setup ## Write the generated parts of docs/ anew

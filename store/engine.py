@@ -110,7 +110,7 @@ class Database:
             yield
             return
         # A writer that ends and begins again at once is faster than the one that the kernel wakes, and would take turn
-        # after turn from it (measured: 69, on busy cores). So only the first of a queue waits for the lock itself, and
+        # after turn from it on busy cores. So only the first of a queue waits for the lock itself, and
         # whoever comes back finds the queue closed until that one has had it.
         with ExitStack() as turn:
             with _exclusive(self._file.with_name(self._file.name + ".queue")):

@@ -1,8 +1,8 @@
 """Choices of the churn model, measured on the CDNOW log that the lifetimes package ships.
 
 `python -m benchmarks.churn_choices` prints one line of JSON a case: AUC and log loss on the test snapshot (horizon 90
-days, everyone eligible) of two LightGBM settings with labelled snapshots 90 and 30 days apart, and of logistic regression on
-several sets of inputs.
+days, everyone eligible) of two LightGBM settings with labelled snapshots 90 and 30 days apart, and of logistic
+regression on several sets of inputs.
 """
 
 from __future__ import annotations

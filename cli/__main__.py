@@ -2,6 +2,8 @@
 
 import os
 
+from rich.console import Console
+
 __all__ = ["run"]
 
 
@@ -10,7 +12,9 @@ def run() -> None:
     # The small systems of our fits are solved faster by one thread than by several that wait for each other; the
     # library reads this once, when it is loaded.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    from cli.main import main
+    # The libraries take seconds to load; a terminal shows that something is happening, a file gets nothing.
+    with Console(stderr=True).status("Loading"):
+        from cli.main import main
 
     main()
 

@@ -25,7 +25,7 @@ def list_versions() -> None:
         versions = registry.list_versions(session)
         holders = {version: alias for alias, version in registry.aliases(session).items()}
     table = Table(box=SIMPLE_HEAD)
-    for header in ("version", "alias", "registered", "classifier", "tested on", "AUC", "log loss"):
+    for header in ("version", "alias", "registered", "classifier", "tested on", "AUC", "loss"):
         table.add_column(header, no_wrap=True)
     for version in versions:
         churn = version.report["targets"]["churn"]

@@ -149,6 +149,7 @@ def test_the_documentation_of_the_api_works_without_the_internet(page: Page, pat
     page.goto(path)
     page.locator(ready).first.wait_for()
     page.wait_for_load_state("networkidle")
+    assert page.locator(ready).first.is_visible()
 
 
 def _tab_to(page: Page, selector: str) -> None:

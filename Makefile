@@ -42,6 +42,7 @@ endurance: setup ## Run the long tests
 bench: setup ## Run the benchmarks
 	$(BIN)/python -m benchmarks.churn_choices
 	$(BIN)/python -m benchmarks.ingest_memory
+	$(BIN)/python -m benchmarks.one_customer
 
 docs: setup ## Write the generated parts of docs/ anew
 	$(BIN)/python -m cli.document

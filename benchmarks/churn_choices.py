@@ -17,15 +17,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from features.build import build_features
 from features.calendar import LocalCalendar
 from features.event_log import EventLog
 from features.netting import NO_ORDER, NO_PRODUCT, ROW_ORDER, RawEvents, net
+from features.targets import CHURN, Target
 from features.windows import Snapshot
 from models.metrics import auc, log_loss
-from models.purchase_model import BTYD_FEATURES, PurchaseModel
-from training.dataset import Rows, labelled_rows, usable_features
+from models.model_inputs import ModelInputs
+from models.purchase_model import BTYD_FEATURES
+from training.dataset import Rows, labelled_rows
 from training.fit import LOGIT_RFM, ClassifierSettings
+from training.fit_target import candidate_features
 
 _HORIZON, _ACTIVITY = 90, 3_650
 _SPACINGS = (90, 30)
@@ -53,11 +55,12 @@ def main() -> None:
     log = _cdnow()
     end = (log.last_purchase_day() or 0) + 1
     test_day, first_day = end - _HORIZON, int(log.day.min())
-    purchases = PurchaseModel.fit(build_features(log, Snapshot.at_midnight(test_day, log.calendar)))
-    test = _rows(log, [test_day], purchases)
+    inputs = ModelInputs.fit(log, Snapshot.at_midnight(test_day, log.calendar), _HORIZON)
+    features = candidate_features(inputs.reference, history_days=end - first_day, leave_out=()).names
+    test = _rows(log, [test_day], inputs)
     for spacing in _SPACINGS:
         days = list(range(test_day - _HORIZON, first_day + _HORIZON - 1, -spacing))
-        for figures in _cases(_rows(log, days, purchases), test, usable_features(end - first_day)):
+        for figures in _cases(_rows(log, days, inputs), test, features):
             print(json.dumps({"days_between_snapshots": spacing, "snapshots": len(days), **figures}))
             sys.stdout.flush()
 
@@ -78,9 +81,9 @@ def _figures(margin: np.ndarray, test: Rows) -> dict[str, float | None]:
     return {"auc": auc(test.y, margin), "log_loss": log_loss(test.y, 1 / (1 + np.exp(-margin)))}
 
 
-def _rows(log: EventLog, days: list[int], purchases: PurchaseModel) -> Rows:
-    parts = [labelled_rows(log, day, purchases, horizon_days=_HORIZON, activity_days=_ACTIVITY) for day in days]
-    return Rows.stack(parts)
+def _rows(log: EventLog, days: list[int], inputs: ModelInputs) -> Rows:
+    target = Target(name=CHURN, kind="inactivity").with_defaults(_HORIZON, _ACTIVITY)
+    return Rows.stack([labelled_rows(log, day, target, inputs) for day in days])
 
 
 def _cdnow() -> EventLog:

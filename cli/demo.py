@@ -14,11 +14,11 @@ from sqlalchemy.orm import Session
 
 from cli.console import console, fail, now, progress_bar, progress_steps
 from cli.serve import serve_here
-from cli.tables import at_risk_table, churn_table, clv_table, notes, segments_table
+from cli.tables import clv_table, notes, ranked_table, segments_table, target_table
+from service.published_list import list_of_segment, read_page
 from store import registry
 from store.engine import Database
 from store.ingest import EventMapping, ingest_events
-from store.lists import list_segment
 from store.schema import upgrade
 from store.scores import published_run
 from store.settings import ENV_FILE, Settings, load_settings
@@ -117,14 +117,15 @@ def _train_and_score(database: Database, settings: Settings) -> None:
 
 
 def _summarise(session: Session) -> None:
-    page = list_segment(session, "at_risk", limit=_SHOWN)
-    version = registry.find_version(session)
-    aggregates = page.run.aggregates or {}
+    at_risk = list_of_segment("at_risk")
+    page, published = read_page(session, at_risk, limit=_SHOWN)
+    report = registry.find_version(session).report
     console.rule(f"CDNOW as of {page.run.as_of:%Y-%m-%d}")
-    console.print(segments_table(aggregates))
-    console.print(clv_table(version.report["clv"]))
-    churn = version.report["targets"]["churn"]
-    console.print(churn_table(churn))
-    console.print(notes([churn["verdict"], *version.report["notes"]]))
+    console.print(segments_table(published.aggregates))
+    console.print(clv_table(report["clv"]))
+    for name, figures in report["targets"].items():
+        console.print(target_table(name, figures))
+    verdicts = [f"{name}: {figures['verdict']}" for name, figures in report["targets"].items()]
+    console.print(notes([*verdicts, *report["notes"]]))
     console.rule(f"The {len(page.rows)} customers with most value at risk")
-    console.print(at_risk_table(page.rows, aggregates["currency"]))
+    console.print(ranked_table(page.rows, at_risk, published))

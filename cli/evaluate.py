@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
 
 from cli.console import console, err_console, fail, now, opened, progress_steps
-from cli.tables import churn_table, clv_table, notes
+from cli.tables import clv_table, notes, target_table
 from features.calendar import LocalCalendar
 from features.event_log import EventLog
 from store import registry
@@ -48,11 +48,11 @@ def evaluate(
         str | None, typer.Option(help=f"Purchase model to evaluate: {', '.join(CLV_MODELS)}; the kept one by default.")
     ] = None,
     model: Annotated[
-        str, typer.Option(help="Whose churn figures to show: newest, champion, challenger or a version.")
+        str, typer.Option(help="Whose figures of its targets to show: newest, champion, challenger or a version.")
     ] = "newest",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
 ) -> None:
-    """Show how good the models are, against baselines."""
+    """Show how good the models are, against baselines; without purchases those of the targets only."""
     if clv_model is not None and clv_model not in CLV_MODELS:
         fail(f"--clv-model: expected {' or '.join(CLV_MODELS)}, got {clv_model!r}")
     with opened() as (settings, database):
@@ -67,30 +67,46 @@ def evaluate(
             log = read_log(database, LocalCalendar(settings.timezone), lambda done: progress("Reading events", done))
             log = _known(log, settings)
             last_day = log.last_purchase_day()
-            if last_day is None:
+            clv = None
+            if last_day is not None:
+                progress("Fitting purchase model", 0.0)
+                clv = evaluate_clv(
+                    log,
+                    end_day=last_day + 1,
+                    holdout_days=holdout_days or report.get("settings", {}).get("horizon_days", _DEFAULT_HOLDOUT_DAYS),
+                    model_name=clv_model or (report.get("clv") or {}).get("model", next(iter(CLV_MODELS))),
+                )
+                progress("Fitting purchase model", 1.0)
+            elif not report:
                 fail("There are no orders to evaluate on. Run: regulars ingest events FILE")
-            progress("Fitting purchase model", 0.0)
-            clv = evaluate_clv(
-                log,
-                end_day=last_day + 1,
-                holdout_days=holdout_days or report.get("settings", {}).get("horizon_days", _DEFAULT_HOLDOUT_DAYS),
-                model_name=clv_model or report.get("clv", {}).get("model", next(iter(CLV_MODELS))),
-            )
-            progress("Fitting purchase model", 1.0)
 
-    remarks = clv.pop("notes")
+    remarks = ["There are no purchases, so there is no clv to evaluate."] if clv is None else clv.pop("notes")
     targets: Mapping[str, Mapping[str, Any]] = report.get("targets", {})
-    remarks += [figures["verdict"] for figures in targets.values()]
+    remarks += [f"{name}: {figures['verdict']}" for name, figures in targets.items()]
     remarks += report.get("notes", ["No model is trained yet. Run: regulars train"])
     if as_json:
-        measured = {name: {key: figures[key] for key in _TARGET_KEYS} for name, figures in targets.items()}
+        measured = {name: _measured(figures) for name, figures in targets.items()}
         typer.echo(json.dumps({"clv": clv, "targets": measured}, indent=1, allow_nan=False))
         err_console.print(notes(remarks))
         return
-    console.print(clv_table(clv))
-    for figures in targets.values():
-        console.print(churn_table(figures))
+    if clv is not None:
+        console.print(clv_table(clv))
+    for name, figures in targets.items():
+        console.print(target_table(name, figures))
     console.print(notes(remarks))
+
+
+def _measured(figures: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what --json prints of a target."""
+    baselines = {name: _some(of_baseline, ("auc", "log_loss")) for name, of_baseline in figures["baselines"].items()}
+    among_buyers = {key: figures[key] for key in ("among_buyers",) if key in figures}
+    return {**_some(figures, _TARGET_KEYS), "baselines": baselines, **among_buyers}
+
+
+def _some(figures: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
+    """Return some figures, with their standard deviations where folds gave them."""
+    printed = {key: figures[key] for key in keys if key in figures}
+    return printed | ({"sd": figures["standard_deviation"]} if "standard_deviation" in figures else {})
 
 
 def _known(log: EventLog, settings: Settings) -> EventLog:

@@ -11,7 +11,7 @@ from cli.console import console, now, opened
 from cli.tables import reasons_table
 from features.feature import format_value
 from service.bundle_cache import BundleCache
-from service.explained import explain as explain_score
+from service.modelled_targets import horizon_of, in_words
 from service.scorer import Scorer, warm_up
 from store.events import find_customer
 
@@ -31,28 +31,30 @@ def explain(customer: Annotated[str, typer.Argument(callback=_readable, help="Th
         with database.read() as session:
             scored = scorer.score(session, find_customer(session, customer))
     currency = scored.model.bundle.currency
-    explained = explain_score(scored.by_customer[customer], currency)
+    explained = scored.explained(customer)
     columns = explained.columns
     console.print(f"[bold]{escape(customer)}[/]  {', '.join(columns['segments'].split())}", soft_wrap=True)
-    if columns["churn_probability"] is not None:
+    if explained.churn is not None:
+        days, value = horizon_of(explained.churn.target), columns["value_at_risk"]
         console.print(
-            f"leaves within {scored.model.bundle.horizon_days} days with {columns['churn_probability']:.0%}, "
-            f"value at risk {format_value(columns['value_at_risk'], 'currency', currency)}"
+            f"leaves{'' if days is None else f' within {days} days'} with {explained.churn.probability:.0%}"
+            + ("" if value is None else f", value at risk {format_value(value, 'currency', currency)}")
         )
     if columns["clv"] is not None:
         console.print(
             f"clv {format_value(columns['clv'], 'currency', currency)}, p_alive {columns['p_alive']:.0%}, "
             f"expected purchase days {columns['expected_purchases']:.2f}"
         )
-    console.print(escape(explained.note or explained.sentence or ""), soft_wrap=True)
-    if explained.all_other_features is not None:
-        console.print(
-            reasons_table(
-                explained.reasons,
-                base_value=columns["base_value"],
-                other=explained.all_other_features,
-                raw_margin=columns["raw_margin"],
-                currency=currency,
+    if explained.note is not None:
+        console.print(escape(explained.note), soft_wrap=True)
+    for told in explained.explanations:
+        if told is not explained.churn:
+            console.print(
+                escape(f"{told.target.name} with {told.probability:.0%}: {in_words(told.target)}"), soft_wrap=True
             )
-        )
+        console.print(escape(told.sentence), soft_wrap=True)
+        console.print(reasons_table(told, currency))
+    not_judged = [name for name, of in explained.propensities.items() if of is None]
+    if not_judged:
+        console.print(f"Not judged for {', '.join(not_judged)}.", soft_wrap=True)
     console.print(f"As of {scored.as_of:%Y-%m-%d %H:%M} UTC, model version {scored.model.version}.")

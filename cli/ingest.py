@@ -13,8 +13,9 @@ import typer
 
 from cli.console import console, err_console, fail, open_database, progress_bar
 from store.engine import Database
-from store.exceptions import StoreError
-from store.ingest import EventMapping, FileFormat, IngestReport, Rejection, ingest_customers, ingest_events
+from store.exceptions import IngestError, StoreError
+from store.ingest import EventMapping, FileFormat, IngestReport, Join, Rejection, ingest_customers, ingest_events
+from store.ingest.rows import ROW
 from store.settings import Settings
 
 __all__ = ["ingest_app"]
@@ -26,8 +27,17 @@ ingest_app = typer.Typer(
 _INTERRUPTED = 130
 
 Files = Annotated[list[Path], typer.Argument(metavar="FILE…", help="Files whose names end in .csv, .csv.gz, .parquet.")]
-CustomerId = Annotated[str, typer.Option(metavar="COL", help="Column of the customer's id.")]
+CustomerId = Annotated[
+    str, typer.Option(metavar="COL", help=f"Column of the customer's id; {ROW} numbers the rows of a file without ids.")
+]
 Column = str | None
+Joined = Annotated[
+    list[Path] | None,
+    typer.Option("--join", metavar="FILE", help="Another file, whose columns each row gets by its key; repeatable."),
+]
+On = Annotated[
+    list[str] | None, typer.Option(metavar="COL", help="Column of the key in both files, one for each --join.")
+]
 Delimiter = Annotated[str, typer.Option(help="What stands between the cells of a CSV file.")]
 Encoding = Annotated[str, typer.Option(help="Encoding of a CSV file, such as latin-1 or utf-16.")]
 
@@ -50,7 +60,7 @@ def events(
     product: Annotated[Column, _column("the product's id.")] = None,
     category: Annotated[list[str] | None, _column("a category; repeat it, coarse to fine.")] = None,
     channel: Annotated[Column, _column("the channel, such as web or store.")] = None,
-    discount: Annotated[Column, _column("the discount.")] = None,
+    discount: Annotated[list[str] | None, _column("a discount; where repeated, their sum counts.")] = None,
     currency: Annotated[Column, _column("the currency, where it is not always that of the business.")] = None,
     property_: Annotated[
         list[str] | None, typer.Option("--property", metavar="COL", help="Column to keep with the event; repeatable.")
@@ -63,11 +73,15 @@ def events(
     date_format: Annotated[
         str | None, typer.Option(help="How times are written if not ISO 8601, such as '%d.%m.%Y %H:%M'.")
     ] = None,
+    join: Joined = None,
+    on: On = None,
     delimiter: Delimiter = ",",
     encoding: Encoding = "utf-8",
 ) -> None:
     """Store events: orders, refunds, visits, e-mails, tickets. The same file again stores nothing twice."""
     with _plain_errors():
+        joins = _joins(join, on)
+        _one_file_of_numbered_rows(customer_id, files)
         mapping = EventMapping(
             customer_id=customer_id,
             occurred_at=occurred_at,
@@ -80,7 +94,7 @@ def events(
             product=product,
             categories=tuple(category or ()),
             channel=channel,
-            discount=discount,
+            discounts=tuple(discount or ()),
             currency=currency,
             properties=tuple(property_ or ()),
             message_id=message_id,
@@ -100,6 +114,7 @@ def events(
                 mapping,
                 received_at=datetime.now(UTC),
                 file_format=file_format,
+                joins=joins,
                 progress=progress,
             )
 
@@ -111,11 +126,19 @@ def customers(
     files: Files,
     customer_id: CustomerId,
     learnt_at: Annotated[Column, _column("when each row was learnt. Without it, all counts as always known.")] = None,
+    leave_out: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COL", help="Column that is no attribute, such as a name or the label; repeatable."),
+    ] = None,
+    join: Joined = None,
+    on: On = None,
     delimiter: Delimiter = ",",
     encoding: Encoding = "utf-8",
 ) -> None:
     """Store what is known of customers: every other column is an attribute (number, category or date)."""
     with _plain_errors():
+        joins = _joins(join, on)
+        _one_file_of_numbered_rows(customer_id, files)
         file_format = FileFormat(delimiter=delimiter, encoding=encoding)
 
         def ingest(
@@ -129,10 +152,29 @@ def customers(
                 learnt_at_column=learnt_at,
                 received_at=datetime.now(UTC),
                 file_format=file_format,
+                joins=joins,
+                leave_out=tuple(leave_out or ()),
                 progress=progress,
             )
 
         _ingest_all(files, ingest)
+
+
+def _joins(files: Sequence[Path] | None, on: Sequence[str] | None) -> tuple[Join, ...]:
+    files, on = files or (), on or ()
+    if len(files) != len(on):
+        raise IngestError(
+            f"Expected one --on for each --join, in the same order; got {len(files)} --join and {len(on)} --on."
+        )
+    return tuple(Join(file, column) for file, column in zip(files, on, strict=True))
+
+
+def _one_file_of_numbered_rows(customer_id: str, files: Sequence[Path]) -> None:
+    if customer_id == ROW and len(files) > 1:
+        raise IngestError(
+            f"{ROW} numbers the rows of a file from 1, so that those of {len(files)} files would be taken for the same "
+            "customers. Give one file."
+        )
 
 
 @contextmanager
@@ -173,6 +215,13 @@ def _say(what: str, reports: Sequence[IngestReport], unmatched_refunds: int, exa
         sum(getattr(report, name) for report in reports) for name in ("read", "stored", "already_there", "rejected")
     )
     lines = [f"{what}: read {read:,} = stored {stored:,} + already there {already_there:,} + rejected {rejected:,}"]
+    unmatched_keys: Counter[tuple[str, str]] = Counter()
+    for report in reports:
+        unmatched_keys.update({(keys.file, keys.on): keys.rows for keys in report.unmatched_keys if keys.rows})
+    lines += [
+        f"  {rows:,} rows have no {on} that {file} has; what it would bring is empty there"
+        for (file, on), rows in unmatched_keys.items()
+    ]
     if unmatched_refunds:
         lines.append(f"  unmatched refunds among those stored: {unmatched_refunds:,}")
     codes: Counter[str] = Counter()

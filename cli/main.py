@@ -15,9 +15,13 @@ from cli.evaluate import evaluate
 from cli.explain import explain
 from cli.ingest import ingest_app
 from cli.models import models_app
+from cli.propensity import propensity
+from cli.report import report_app
 from cli.score import score
 from cli.segments import segments_app
 from cli.serve import serve, worker
+from cli.simulate import simulate
+from cli.targets import targets_app
 from cli.train import train
 from features.exceptions import FeatureError
 from models.exceptions import ModelError
@@ -40,12 +44,16 @@ app.command("train")(train)
 app.command("evaluate")(evaluate)
 app.command("score")(score)
 app.command("at-risk")(at_risk)
+app.command("propensity")(propensity)
 app.command("explain")(explain)
 app.add_typer(segments_app, name="segments")
+app.add_typer(report_app, name="report")
+app.add_typer(targets_app, name="targets")
 app.add_typer(models_app, name="models")
 app.command("worker")(worker)
 app.command("serve")(serve)
 app.command("demo")(demo)
+app.command("simulate")(simulate)
 
 _BAD_INPUT = 2
 

@@ -9,6 +9,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from cli.console import console, now, opened
+from features.targets import CHURN
 from store import registry, runs
 
 __all__ = ["models_app"]
@@ -20,7 +21,7 @@ _SCORING_QUEUED = "A scoring run is queued for a worker (or run: regulars score)
 
 @models_app.command("list")
 def list_versions() -> None:
-    """List all versions, newest first, with their figures on the test snapshot."""
+    """List all versions, newest first, with the figures of their leading target on the test snapshot."""
     with opened() as (_, database), database.read() as session:
         versions = registry.list_versions(session)
         holders = {version: alias for alias, version in registry.aliases(session).items()}
@@ -28,15 +29,17 @@ def list_versions() -> None:
     for header in ("version", "alias", "registered", "classifier", "tested on", "AUC", "loss"):
         table.add_column(header, no_wrap=True)
     for version in versions:
-        churn = version.report["targets"]["churn"]
+        targets = version.report["targets"]
+        name = CHURN if CHURN in targets else next(iter(targets))
+        figures = targets[name]
         table.add_row(
             str(version.version),
             holders.get(version.version, ""),
             f"{version.registered_at:%Y-%m-%d}",
-            churn["classifier"],
-            churn["snapshots"]["test"],
-            f"{churn['auc']:.4f}" if churn["auc"] is not None else "",
-            f"{churn['log_loss']:.4f}",
+            figures["classifier"] if name == CHURN else f"{name}: {figures['classifier']}",
+            figures["snapshots"]["test"],
+            f"{figures['auc']:.4f}" if figures["auc"] is not None else "",
+            f"{figures['log_loss']:.4f}",
         )
     console.print(table)
 

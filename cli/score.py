@@ -9,6 +9,7 @@ import typer
 
 from cli.console import console, now, opened, progress_steps, within_calendar
 from cli.tables import segments_table
+from service.run_aggregates import RunAggregates
 from training.score_all import score_all
 
 __all__ = ["score"]
@@ -28,7 +29,7 @@ def score(
     with opened() as (settings, database), progress_steps() as progress:
         instant = None if as_of is None else as_of.replace(tzinfo=UTC)
         run = score_all(database, settings, now=now, as_of=instant, progress=progress)
-    console.print(segments_table(run.aggregates or {}))
+    console.print(segments_table(RunAggregates.of(run)))
     console.print(
         f"{run.n_customers:,} customers scored as of {run.as_of:%Y-%m-%d %H:%M} UTC with version {run.model_version}."
     )

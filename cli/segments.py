@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 
 from cli.console import console, fail, now, opened
-from cli.tables import segments_table
+from cli.tables import propensities_table, segments_table
 from models.segments import SegmentPolicy
+from service.published_list import read_published
 from store import policies, runs
-from store.scores import require_published_run
 
 __all__ = ["segments_app"]
 
@@ -20,12 +20,15 @@ segments_app = typer.Typer(help="Customers and value of each segment; export or 
 
 @segments_app.callback(invoke_without_command=True)
 def show(context: typer.Context) -> None:
-    """Show customers, clv and value at risk of each segment."""
+    """Show customers, clv and value at risk of each segment, and what else is judged."""
     if context.invoked_subcommand is not None:
         return
     with opened() as (_, database), database.read() as session:
-        run = require_published_run(session)
-    console.print(segments_table(run.aggregates or {}))
+        published = read_published(session)
+    run = published.run
+    console.print(segments_table(published.aggregates))
+    if (propensities := propensities_table(published)) is not None:
+        console.print(propensities)
     console.print(
         f"As of {run.as_of:%Y-%m-%d %H:%M} UTC, model version {run.model_version}, policy version {run.policy_version}."
     )

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from features.aggregate import aggregate
-from features.catalogue import CATALOGUE
+from features.catalogue import CATALOGUE, find_feature
 from features.event_log import EventLog
 from features.exceptions import UnknownFeatureError
 from features.feature import Feature
+from features.plan import FeaturePlan
+from features.reference import NOTHING, Reference
 from features.windows import Snapshot
 
-__all__ = ["FeatureFrame", "build_features"]
+__all__ = ["PURCHASES", "FeatureFrame", "FeaturePlan", "build_features"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,12 +29,17 @@ class FeatureFrame:
     customer_ids : tuple of str, length n
     features : tuple of Feature, length k
     values : float64, shape (n, k)
-        NaN where there is nothing to compute from; a customer without purchases is NaN throughout.
+        NaN where there is nothing to compute from; features of purchases are NaN for a customer without any. Categories
+        are codes of the `Reference`.
     """
 
     customer_ids: tuple[str, ...]
     features: tuple[Feature, ...]
     values: NDArray[np.float64]
+    _position: dict[str, int] = field(init=False, repr=False)  # of each feature by its name
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_position", {feature.name: i for i, feature in enumerate(self.features)})
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -46,35 +53,35 @@ class FeatureFrame:
 
     def select(self, names: Sequence[str]) -> NDArray[np.float64]:
         """Return the columns of some features, shape (n, len(names)), in that order."""
-        position = {name: i for i, name in enumerate(self.names)}
-        if missing := [name for name in names if name not in position]:
+        if missing := [name for name in names if name not in self._position]:
             raise UnknownFeatureError(
                 f"expected features of this frame ({', '.join(self.names)}), got {', '.join(missing)}; take another "
                 "name, or compute the feature first"
             )
-        return self.values[:, [position[name] for name in names]]
+        return self.values[:, [self._position[name] for name in names]]
 
     def with_columns(self, names: Sequence[str], columns: Sequence[NDArray[np.float64]]) -> FeatureFrame:
-        """Return the frame with further columns that the catalogue declares."""
-        if missing := [name for name in names if name not in CATALOGUE]:
+        """Return the frame with further columns that the catalogue declares, or makes by rule."""
+        found = [(name, find_feature(name)) for name in names]
+        if missing := [name for name, feature in found if feature is None]:
             raise UnknownFeatureError(
                 f"expected features of the catalogue, got {', '.join(missing)}; declare them there"
             )
         return FeatureFrame(
             self.customer_ids,
-            (*self.features, *(CATALOGUE[name] for name in names)),
+            (*self.features, *(feature for _, feature in found if feature is not None)),
             np.column_stack((self.values, *columns)),
         )
 
 
-# What build_features computes: everything that comes from purchases alone.
-_FEATURES = tuple(feature for feature in CATALOGUE.values() if feature.source == "purchases")
-_AGGREGATES = tuple(dict.fromkeys(a for feature in _FEATURES for a in feature.inputs))
-_POSITIONS = tuple(tuple(_AGGREGATES.index(a) for a in feature.inputs) for feature in _FEATURES)
+# Everything that comes from purchases alone, and so needs no reference.
+PURCHASES = FeaturePlan.of([feature for feature in CATALOGUE.values() if feature.needs == "purchases"])
 
 
-def build_features(log: EventLog, snapshot: Snapshot) -> FeatureFrame:
-    """Compute every feature of the catalogue that comes from purchases.
+def build_features(
+    log: EventLog, snapshot: Snapshot, reference: Reference = NOTHING, plan: FeaturePlan = PURCHASES
+) -> FeatureFrame:
+    """Compute features of customers as they were known at an instant.
 
     Parameters
     ----------
@@ -82,14 +89,18 @@ def build_features(log: EventLog, snapshot: Snapshot) -> FeatureFrame:
         Of one or of a million customers.
     snapshot : Snapshot
         Nothing at or after its instant is read.
+    reference : Reference
+        Since when the business has which data, and what is usual there.
+    plan : FeaturePlan
+        Which features; by default everything that comes from purchases.
 
     Returns
     -------
     FeatureFrame
         One row a customer of the log, in its order.
     """
-    measured = aggregate(log, snapshot, _AGGREGATES)
-    values = np.empty((log.n_customers, len(_FEATURES)))
-    for column, (feature, positions) in enumerate(zip(_FEATURES, _POSITIONS, strict=True)):
-        values[:, column] = feature.column([measured[:, position] for position in positions])
-    return FeatureFrame(log.customer_ids, _FEATURES, values)
+    values = np.empty((log.n_customers, len(plan.features)))
+    plan.evaluate(aggregate(log, snapshot, plan.program, reference), values)
+    values[:, plan.missing(reference, snapshot)] = np.nan
+    plan.read_attributes(log, snapshot, reference, values)
+    return FeatureFrame(log.customer_ids, plan.features, values)

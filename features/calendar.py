@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 __all__ = ["MICROSECONDS_PER_DAY", "LocalCalendar"]
 
 MICROSECONDS_PER_DAY = 86_400_000_000
+_MICROSECONDS_PER_HOUR = 3_600_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_DAY = date(1970, 1, 1)
 _FIRST_DAY, _LAST_DAY = -25_567, 47_482  # 1900-01-01 to 2100-01-01
@@ -42,12 +43,14 @@ class LocalCalendar:
 
     def days(self, occurred_at: NDArray[np.int64]) -> NDArray[np.int32]:
         """Local days since 1970-01-01 of instants in microseconds since 1970-01-01 UTC."""
-        if len(self._offsets) == 1:
-            local = occurred_at + self._offsets[0]
-        else:
-            local = occurred_at + self._offsets[np.searchsorted(self._changes, occurred_at, side="right")]
-        days: NDArray[np.int32] = (local // MICROSECONDS_PER_DAY).astype(np.int32)
+        days: NDArray[np.int32] = (self._local(occurred_at) // MICROSECONDS_PER_DAY).astype(np.int32)
         return days
+
+    def hours(self, occurred_at: NDArray[np.int64]) -> NDArray[np.int8]:
+        """Local hours, 0 to 23, of instants in microseconds since 1970-01-01 UTC."""
+        of_day = self._local(occurred_at) % MICROSECONDS_PER_DAY
+        hours: NDArray[np.int8] = (of_day // _MICROSECONDS_PER_HOUR).astype(np.int8)
+        return hours
 
     def day(self, occurred_at: int) -> int:
         """Local day since 1970-01-01 of one instant in microseconds since 1970-01-01 UTC."""
@@ -61,6 +64,12 @@ class LocalCalendar:
         """The instant, in microseconds since 1970-01-01 UTC, at which a local day begins."""
         local = datetime(1970, 1, 1, tzinfo=ZoneInfo(self.timezone)) + timedelta(days=day)
         return (local.astimezone(UTC) - _EPOCH) // timedelta(microseconds=1)
+
+    def _local(self, occurred_at: NDArray[np.int64]) -> NDArray[np.int64]:
+        if len(self._offsets) == 1:
+            return occurred_at + int(self._offsets[0])
+        offsets: NDArray[np.int64] = self._offsets[np.searchsorted(self._changes, occurred_at, side="right")]
+        return occurred_at + offsets
 
 
 @lru_cache(maxsize=8)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from features.attributes import Attributes
 from features.calendar import LocalCalendar
+from features.line_log import LineLog
+from features.ragged import join_columns, join_offsets, keep_rows, recode, take_rows
 
-__all__ = ["ADJUSTMENT", "ORDER", "OTHER", "UNMATCHED_REFUND", "EventLog"]
+__all__ = ["ADJUSTMENT", "NO_CHANNEL", "NO_PROPERTIES", "ORDER", "OTHER", "UNMATCHED_REFUND", "EventLog"]
 
 # Kinds of entries.
 ORDER = 0  # a completed order, at its earliest line; value is what it was worth at that instant
@@ -19,7 +22,20 @@ ADJUSTMENT = 1  # a later change of an order: a late line, or a refund; value is
 UNMATCHED_REFUND = 2  # a refund that found no line; lowers value only
 OTHER = 3  # anything else a customer did
 
-_ENTRY_COLUMNS = ("occurred_at", "day", "kind", "order", "is_purchase", "value", "event_type")
+NO_CHANNEL = -1
+NO_PROPERTIES = -1
+
+_COLUMNS = {
+    "occurred_at": np.int64,
+    "day": np.int32,
+    "kind": np.int8,
+    "order": np.int32,
+    "is_purchase": np.bool_,
+    "value": np.float64,
+    "event_type": np.int16,
+    "channel": np.int16,
+    "properties": np.int32,
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,7 +44,8 @@ class EventLog:
 
     Each array has one element an entry, in order of customer, then time, unless said otherwise. What an order is worth
     at an instant is its own entry's value plus the adjustments up to then; whether it is a purchase then is what the
-    last of these says in `is_purchase`. So one log serves every snapshot.
+    last of these says in `is_purchase`. So one log serves every snapshot. What is left out of the constructor is not
+    known of anybody: no channels, no properties, no lines, no attributes.
 
     Attributes
     ----------
@@ -54,6 +71,18 @@ class EventLog:
         Names of events, ascending.
     calendar : LocalCalendar
         The time zone that cut the days.
+    channel : int16
+        Index into `channels`, through which the customer came; -1 for none.
+    channels : tuple of str
+        Names of channels, ascending.
+    properties : int32
+        Index into `property_texts`; -1 for none, or where they were not read.
+    property_texts : tuple of str
+        JSON objects of what else was said of an event, ascending.
+    lines : LineLog
+        What was in the orders, as ordered, of the same customers.
+    attributes : Attributes
+        What was learnt of the same customers.
     """
 
     customer_ids: tuple[str, ...]
@@ -67,6 +96,22 @@ class EventLog:
     event_type: NDArray[np.int16]
     event_types: tuple[str, ...]
     calendar: LocalCalendar
+    channel: NDArray[np.int16] = field(default_factory=lambda: np.empty(0, dtype=np.int16))
+    channels: tuple[str, ...] = ()
+    properties: NDArray[np.int32] = field(default_factory=lambda: np.empty(0, dtype=np.int32))
+    property_texts: tuple[str, ...] = ()
+    lines: LineLog = field(default_factory=lambda: LineLog.empty(0))
+    attributes: Attributes = field(default_factory=lambda: Attributes.empty(0))
+
+    def __post_init__(self) -> None:
+        n_entries = len(self.kind)
+        for name, code in (("channel", NO_CHANNEL), ("properties", NO_PROPERTIES)):
+            if not len(getattr(self, name)):
+                object.__setattr__(self, name, np.full(n_entries, code, dtype=_COLUMNS[name]))
+        if not self.lines.n_customers:
+            object.__setattr__(self, "lines", LineLog.empty(self.n_customers))
+        if not self.attributes.n_customers:
+            object.__setattr__(self, "attributes", Attributes.empty(self.n_customers))
 
     @property
     def n_customers(self) -> int:
@@ -79,32 +124,33 @@ class EventLog:
         return int(days.max()) if days.size else None
 
     def before(self, as_of: int) -> EventLog:
-        """Return the log as it was known at an instant: entries before it, of all customers."""
+        """Return the log as it was known at an instant: what happened or was learnt before it, of all customers."""
         known = self.occurred_at < as_of
-        kept: NDArray[np.int64] = np.concatenate(([0], np.cumsum(known, dtype=np.int64)))
         return replace(
             self,
-            offsets=kept[self.offsets],
-            **{name: getattr(self, name)[known] for name in _ENTRY_COLUMNS},
+            offsets=keep_rows(self.offsets, known),
+            **{name: getattr(self, name)[known] for name in _COLUMNS},
+            lines=self.lines.before(as_of),
+            attributes=self.attributes.before(as_of),
         )
 
     @classmethod
     def concatenate(cls, logs: Sequence[EventLog], calendar: LocalCalendar) -> EventLog:
         """Join the logs of different customers into one, ascending by customer again."""
-        event_types = tuple(sorted({name for log in logs for name in log.event_types}))
-        lengths = [0, *(length for log in logs for length in np.diff(log.offsets))]
+        columns: dict[str, Any] = {
+            name: join_columns([getattr(log, name) for log in logs], dtype) for name, dtype in _COLUMNS.items()
+        }
+        for codes, names in (("event_type", "event_types"), ("channel", "channels"), ("properties", "property_texts")):
+            joint = tuple(sorted({name for log in logs for name in getattr(log, names)}))
+            recoded = [recode(getattr(log, codes), getattr(log, names), joint) for log in logs]
+            columns |= {names: joint, codes: join_columns(recoded, _COLUMNS[codes])}
         joined = cls(
             customer_ids=tuple(customer_id for log in logs for customer_id in log.customer_ids),
-            offsets=np.cumsum(lengths, dtype=np.int64),
-            occurred_at=_join([log.occurred_at for log in logs], np.int64),
-            day=_join([log.day for log in logs], np.int32),
-            kind=_join([log.kind for log in logs], np.int8),
-            order=_join([log.order for log in logs], np.int32),
-            is_purchase=_join([log.is_purchase for log in logs], np.bool_),
-            value=_join([log.value for log in logs], np.float64),
-            event_type=_join([_recoded(log, event_types) for log in logs], np.int16),
-            event_types=event_types,
+            offsets=join_offsets([log.offsets for log in logs]),
+            **columns,
             calendar=calendar,
+            lines=LineLog.concatenate([log.lines for log in logs]),
+            attributes=Attributes.concatenate([log.attributes for log in logs]),
         )
         return joined.take(sorted(range(joined.n_customers), key=joined.customer_ids.__getitem__))
 
@@ -117,28 +163,12 @@ class EventLog:
             Positions in `customer_ids`, such that the ids ascend.
         """
         positions = np.asarray(customers, dtype=np.int64)
-        lengths = np.diff(self.offsets)[positions]
-        offsets = np.concatenate(([0], np.cumsum(lengths)))
-        entries = np.repeat(self.offsets[positions] - offsets[:-1], lengths) + np.arange(offsets[-1])
-        return EventLog(
+        offsets, entries = take_rows(self.offsets, positions)
+        return replace(
+            self,
             customer_ids=tuple(self.customer_ids[position] for position in positions),
             offsets=offsets,
-            occurred_at=self.occurred_at[entries],
-            day=self.day[entries],
-            kind=self.kind[entries],
-            order=self.order[entries],
-            is_purchase=self.is_purchase[entries],
-            value=self.value[entries],
-            event_type=self.event_type[entries],
-            event_types=self.event_types,
-            calendar=self.calendar,
+            **{name: getattr(self, name)[entries] for name in _COLUMNS},
+            lines=self.lines.take(positions),
+            attributes=self.attributes.take(positions),
         )
-
-
-def _join(columns: Sequence[NDArray[Any]], dtype: type) -> NDArray[Any]:
-    return np.concatenate(columns) if columns else np.empty(0, dtype=dtype)
-
-
-def _recoded(log: EventLog, event_types: tuple[str, ...]) -> NDArray[np.int16]:
-    codes = np.array([event_types.index(name) for name in log.event_types], dtype=np.int16)
-    return codes[log.event_type] if codes.size else log.event_type

@@ -12,15 +12,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.aggregate import Aggregate, Measure
+from features.units import Unit, format_value, rounded
 
-__all__ = ["Driver", "Feature", "Unit", "format_value"]
+__all__ = ["Driver", "Feature", "Formula", "Unit", "format_value"]
 
-Unit = Literal["days", "purchase days", "orders", "currency", "ratio", "probability", "phase"]
-Driver = Literal["inactivity", "frequency", "value", "rhythm", "lifetime", "season"]
-_Formula = Callable[..., NDArray[np.float64]]
+Driver = Literal[
+    "inactivity",
+    "frequency",
+    "value",
+    "basket",
+    "price",
+    "refunds",
+    "engagement",
+    "service",
+    "rhythm",
+    "lifetime",
+    "season",
+    "attributes",
+]
+Formula = Callable[..., NDArray[np.float64]]
+
+# Sums of shares may leave this much of nothing.
+_DUST = 1e-9
+
+_PURCHASES, _BTYD, _ATTRIBUTE, _EVENT = "purchases", "btyd", "attribute.", "event."
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Feature:
     """One input of the classifiers.
 
@@ -37,16 +55,24 @@ class Feature:
         What a person is told: a whole clause that can stand in the middle of a sentence, with `{value}` in it, which
         brings its unit along: "it has been {value} since the last purchase".
     inputs : tuple of Aggregate
-        Arguments of `formula`; empty for what a fitted BTYD model gives (`source` is then "btyd").
+        Arguments of `formula`; empty for attributes, and for what a fitted BTYD model gives.
     formula : callable, optional
-        From the columns of `inputs` to the feature's column; without it the first input is the feature.
+        From the columns of `inputs` to the feature's column, element by element, so that features which share one are
+        computed in one go (`features.families.formulas` has the common ones). Without it the only input is the
+        feature.
     clause_at_zero, clause_below_zero : str, optional
-        The clause where the value, as it would be written, is 0, or negative (`{value}` then comes without its sign).
+        The clause where the value, as it would be written, is 0 (of a share: where it is exactly 0), or negative
+        (`{value}` then comes without its sign).
     clause_at_one : str, optional
         The clause where the value is exactly 1.
     clause_if_missing : str
         The clause where there is nothing to compute it from.
-    source : {"purchases", "btyd"}
+    needs : str
+        The kind of data it is made of, a key of `Reference.first_days`; "btyd" for what the purchase model gives and
+        "attribute.<name>" for attributes. Until the business has had that data for the feature's longest window, the
+        feature is missing for everybody.
+    categorical : bool
+        Values are codes of the categories that the `Reference` lists.
     minimum, maximum : float, optional
         Bounds that hold for every customer; checked in training.
     lively_above, lively_below : float, optional
@@ -64,18 +90,24 @@ class Feature:
     description: str
     clause: str
     inputs: tuple[Aggregate, ...] = ()
-    formula: _Formula | None = None
+    formula: Formula | None = None
     clause_at_zero: str | None = None
     clause_below_zero: str | None = None
     clause_at_one: str | None = None
     clause_if_missing: str = "there is too little history to say more"
-    source: Literal["purchases", "btyd"] = "purchases"
+    needs: str = _PURCHASES
+    categorical: bool = False
     minimum: float | None = None
     maximum: float | None = None
     lively_above: float | None = None
     lively_below: float | None = None
     needs_history_days: int = 0
     revision: int = 1
+
+    @property
+    def source(self) -> Literal["log", "attributes", "btyd"]:
+        """Where its values come from: measured in the log, learnt of customers, or given by the purchase model."""
+        return "btyd" if self.needs == _BTYD else "attributes" if self.needs.startswith(_ATTRIBUTE) else "log"
 
     @property
     def window(self) -> str:
@@ -89,17 +121,30 @@ class Feature:
         """
         if self.inputs and all(a.measure == Measure.YEAR_PHASE for a in self.inputs):
             return "date of the snapshot"
-        spans = [(a.ago, a.ago + a.days) for a in self.inputs if a.days is not None]
-        if not spans:
+        if not self.longest_window:
             return "all history"
-        newest, oldest = min(ago for ago, _ in spans), max(end for _, end in spans)
-        return f"last {oldest} days" if newest == 0 else f"{newest + 1} to {oldest} days back"
+        newest = min(a.ago for a in self.inputs if a.days is not None)
+        return f"last {self.longest_window} days" if newest == 0 else f"{newest + 1} to {self.longest_window} days back"
+
+    @property
+    def longest_window(self) -> int:
+        """Days back from the snapshot to the beginning of its longest window, 0 where it looks at all history."""
+        return max((a.ago + a.days for a in self.inputs if a.days is not None), default=0)
+
+    @property
+    def gates(self) -> tuple[str, ...]:
+        """Kinds of data that must have been there for as long as it looks back, or else it is missing for everybody.
+
+        Of purchases that is not asked: before a customer's first one it is missing anyway.
+        """
+        needed = (self.needs, *(f"{_EVENT}{a.of}" for a in self.inputs if a.of is not None))
+        return tuple(dict.fromkeys(key for key in needed if key != _PURCHASES)) if self.source == "log" else ()
 
     @property
     def definition_hash(self) -> str:
-        """SHA-256 of what decides the values: inputs with their windows, source and revision; not the text."""
-        inputs = [[int(a.measure), a.days, a.ago] for a in self.inputs]
-        definition = json.dumps([self.name, "float64", self.source, inputs, self.revision])
+        """SHA-256 of what decides the values: inputs with their windows, data, revision; not the text."""
+        inputs = [[int(a.measure), a.days, a.ago, *([] if a.of is None else [a.of])] for a in self.inputs]
+        definition = json.dumps([self.name, "float64", self.needs, inputs, self.revision])
         return hashlib.sha256(definition.encode()).hexdigest()
 
     def column(self, inputs: list[NDArray[np.float64]]) -> NDArray[np.float64]:
@@ -122,67 +167,47 @@ class Feature:
             return "life" if value < self.lively_below else "quiet" if value > self.lively_below else None
         return None
 
-    def tell(self, value: float, currency: str) -> str:
+    def written(self, value: float | str, currency: str) -> str:
+        """Write a value with its unit; a category is written as it is, and what is missing as nothing."""
+        if isinstance(value, str):
+            return value
+        return "" if np.isnan(value) else format_value(value, self.unit, currency)
+
+    def tell(self, value: float | str, currency: str) -> str:
         """Say in a clause what the feature is for one customer.
+
+        Parameters
+        ----------
+        value : float or str
+            NaN where missing; the text of a category, not its code.
+        currency : str
+            Put before amounts of money.
 
         Examples
         --------
-        >>> from features.catalogue import CATALOGUE
+        >>> from features.catalogue import CATALOGUE, find_feature
         >>> CATALOGUE["days_since_last_purchase"].tell(97.0, "USD")
         'it has been 97 days since the last purchase'
         >>> CATALOGUE["purchase_days_90d"].tell(0.0, "USD")
         'there were no purchases in the last 90 days'
+        >>> find_feature("attribute.Contract").tell("Month-to-month", "USD")
+        'Contract is Month-to-month'
         """
+        if isinstance(value, str):
+            return self.clause.format(value=value)
         if np.isnan(value):
             return self.clause_if_missing
-        # What is written decides: a sum that rounding leaves at 1e-14 is nothing to whoever reads it.
-        written = _rounded(value, self.unit)
         clause = self.clause
+        # What is written decides: a sum that rounding leaves at 1e-14 is nothing to whoever reads it.
+        written = rounded(value, self.unit)
         if value == 1 and self.clause_at_one is not None:
             clause = self.clause_at_one
-        elif written == 0 and self.clause_at_zero is not None:
+        elif self._is_nothing(value, written) and self.clause_at_zero is not None:
             clause = self.clause_at_zero
         elif written < 0 and self.clause_below_zero is not None:
             clause, value = self.clause_below_zero, -value
         return clause.format(value=format_value(value, self.unit, currency))
 
-
-def format_value(value: float, unit: Unit, currency: str) -> str:
-    """Write a value as a person would.
-
-    Purchase days are written as days: the sentence around says what was done on them.
-
-    Parameters
-    ----------
-    value : float
-        Finite.
-    unit : Unit
-    currency : str
-        Put before amounts of money.
-
-    Examples
-    --------
-    >>> format_value(1, "days", "USD"), format_value(12.4, "orders", "USD"), format_value(1234.5, "currency", "EUR")
-    ('1 day', '12.4 orders', 'EUR 1,234.50')
-    >>> format_value(-5, "currency", "EUR"), format_value(0.9999, "probability", "EUR")
-    ('minus EUR 5.00', 'more than 99%')
-    """
-    written = _rounded(value, unit)
-    if unit == "currency":
-        return f"{'minus ' if written < 0 else ''}{currency} {abs(written):,.2f}"
-    if unit == "probability":
-        return "less than 1%" if written < 0.01 else "more than 99%" if written > 0.99 else f"{written:.0%}"
-    if unit == "phase":
-        return f"{written:.2f}"
-    if unit == "ratio":
-        return f"{written:,.1f}" if written < 100 else f"{written:,.0f}"
-    number = f"{written:,.0f}" if written == round(written) else f"{written:,.1f}"
-    noun = "days" if unit == "purchase days" else unit
-    return f"{number} {noun.removesuffix('s') if abs(written) == 1 else noun}"
-
-
-def _rounded(value: float, unit: Unit) -> float:
-    """Round a value to the digits with which it is written; never -0."""
-    if unit in ("currency", "probability", "phase"):
-        return round(value, 2) + 0.0
-    return round(value, 0 if unit == "days" or abs(value) >= 100 else 1) + 0.0
+    def _is_nothing(self, value: float, written: float) -> bool:
+        """Whether a value is told as nothing: "none of it" is said of a share only where it is so."""
+        return abs(value) < _DUST if self.unit == "share" else written == 0

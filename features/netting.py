@@ -1,8 +1,9 @@
 """Refunds and cancellations find the orders that they take back.
 
 What comes in is facts, one row a line of an order or refund, or an event by itself. What goes out is the entries of an
-`EventLog`. The rows of a customer are gone through in time, so that nothing before a refund changes, and what is
-already there never depends on what comes later, nor on the order in which rows were stored.
+`EventLog`, and beside them the lines of orders as they were ordered. The rows of a customer are gone through in time,
+so that nothing before a refund changes, and what is already there never depends on what comes later, nor on the order
+in which rows were stored.
 
 A refund takes from its candidates, newest first, until it is used up:
 
@@ -17,7 +18,6 @@ are worth nothing, and an order of which no value is left is wholly refunded, fr
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -26,60 +26,13 @@ from numpy.typing import NDArray
 
 from features.calendar import LocalCalendar
 from features.event_log import ADJUSTMENT, ORDER, OTHER, UNMATCHED_REFUND, EventLog
+from features.line_log import LineLog
+from features.raw_events import NO_ORDER, NO_PRODUCT, ROW_ORDER, ROW_OTHER, ROW_REFUND, RawEvents
 
 __all__ = ["NO_ORDER", "NO_PRODUCT", "ROW_ORDER", "ROW_OTHER", "ROW_REFUND", "RawEvents", "net"]
 
-# What a row does. At one instant purchases come before refunds, so that dates without a time net as a person would.
-ROW_ORDER = 0
-ROW_REFUND = 1
-ROW_OTHER = 2
-
-NO_ORDER = 0
-NO_PRODUCT = -1
-
 _LEAST_QUANTITY = 1e-9
 _LEAST_VALUE = 0.005  # half of the smallest coin of most currencies: what is left of a sum refunded in parts
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class RawEvents:
-    """Stored facts of some customers, one element a row, in order of customer, then time, then identity.
-
-    Attributes
-    ----------
-    customer_ids : tuple of str
-        All customers, ascending by code point; those without rows included.
-    customer : int64
-        Position in `customer_ids`.
-    occurred_at : int64
-        Microseconds since 1970-01-01 UTC.
-    action : int8
-        `ROW_ORDER`, `ROW_REFUND` or `ROW_OTHER`.
-    group : int64
-        The same for all lines of one order.
-    order_key : int64
-        Hash of the order that it is or names; `NO_ORDER` without one.
-    product : int64
-        `NO_PRODUCT` without one.
-    quantity, value : float64
-        NaN without one; of a refund what it takes back, positive.
-    event_type : int16
-        Index into `event_types`.
-    event_types : tuple of str
-        Names of events.
-    """
-
-    customer_ids: tuple[str, ...]
-    customer: NDArray[np.int64]
-    occurred_at: NDArray[np.int64]
-    action: NDArray[np.int8]
-    group: NDArray[np.int64]
-    order_key: NDArray[np.int64]
-    product: NDArray[np.int64]
-    quantity: NDArray[np.float64]
-    value: NDArray[np.float64]
-    event_type: NDArray[np.int16]
-    event_types: tuple[str, ...]
 
 
 # What is gone through, in the order in which it acts: facts of a row, and, of an order's line, what is left of it.
@@ -93,7 +46,9 @@ _ROW = np.dtype(
         ("value", np.float64),
         ("quantity_left", np.float64),
         ("value_left", np.float64),
+        ("properties", np.int32),
         ("event_type", np.int16),
+        ("channel", np.int16),
         ("action", np.int8),
         ("is_open", np.bool_),
     ],
@@ -119,7 +74,9 @@ _ENTRY = np.dtype(
         ("occurred_at", np.int64),
         ("value", np.float64),
         ("order", np.int32),
+        ("properties", np.int32),
         ("event_type", np.int16),
+        ("channel", np.int16),
         ("kind", np.int8),
         ("is_purchase", np.bool_),
     ],
@@ -147,10 +104,10 @@ def net(raw: RawEvents, calendar: LocalCalendar) -> tuple[EventLog, NDArray[np.b
     in_order = np.lexsort((raw.action, raw.occurred_at, raw.customer))
     ends = np.searchsorted(raw.customer[in_order], np.arange(len(raw.customer_ids)), side="right")
     starts = np.concatenate((np.zeros(1, dtype=np.int64), ends))
-    rows = _rows(raw, in_order)
+    rows, orders = _rows(raw, in_order), _orders(len(in_order))
     # A line makes one entry and is used up once at most; a refund leaves one line half used and one rest at most.
     entries = np.empty(2 * len(rows), dtype=_ENTRY)
-    offsets, unmatched_in_order = _net_rows(starts, rows, _orders(len(rows)), entries)
+    offsets, unmatched_in_order = _net_rows(starts, rows, orders, entries)
     entries = entries[: offsets[-1]]
 
     unmatched = np.empty_like(unmatched_in_order)
@@ -168,13 +125,40 @@ def net(raw: RawEvents, calendar: LocalCalendar) -> tuple[EventLog, NDArray[np.b
         event_type=_column(entries, "event_type"),
         event_types=raw.event_types,
         calendar=calendar,
+        channel=_column(entries, "channel"),
+        channels=raw.channels,
+        properties=_column(entries, "properties"),
+        property_texts=raw.property_texts,
+        lines=_lines(raw, in_order, orders["entry"][rows["group"]], calendar),
     )
     return log, unmatched
 
 
+def _lines(raw: RawEvents, in_order: NDArray[np.int64], order: NDArray[np.int64], calendar: LocalCalendar) -> LineLog:
+    """Pick the lines of orders from rows taken in the order in which they act, each with the entry of its order."""
+    is_line = ((raw.action == ROW_ORDER) & raw.is_line)[in_order]
+    rows = in_order[is_line]
+    occurred_at = raw.occurred_at[rows]
+    return LineLog(
+        offsets=np.searchsorted(raw.customer[rows], np.arange(len(raw.customer_ids) + 1)),
+        occurred_at=occurred_at,
+        day=calendar.days(occurred_at),
+        order=order[is_line].astype(np.int32),
+        product=raw.product[rows].astype(np.int32),
+        category=raw.category[rows].astype(np.int32),
+        quantity=raw.quantity[rows],
+        value=raw.value[rows],
+        discount=raw.discount[rows],
+        categories=raw.categories,
+    )
+
+
 def _rows(raw: RawEvents, in_order: NDArray[np.int64]) -> _Records:
     rows = np.zeros(len(in_order), dtype=_ROW)
-    for name in ("occurred_at", "action", "order_key", "product", "quantity", "value", "event_type"):
+    for name in (
+        *("occurred_at", "action", "order_key", "product", "quantity", "value"),
+        *("event_type", "channel", "properties"),
+    ):
         rows[name] = getattr(raw, name)[in_order]
     rows["group"] = np.unique(raw.group, return_inverse=True)[1][in_order]
     rows["quantity_left"] = rows["quantity"]
@@ -227,6 +211,8 @@ def _put(row: Any, n: int, kind: int, order: int, is_purchase: bool, value: floa
     entry = out[n]
     entry.occurred_at = row.occurred_at
     entry.event_type = row.event_type
+    entry.channel = row.channel
+    entry.properties = row.properties
     entry.kind = kind
     entry.order = order
     entry.is_purchase = is_purchase

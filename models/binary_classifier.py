@@ -12,11 +12,14 @@ import numpy.typing as npt
 
 from models.exceptions import InputError
 
-__all__ = ["BinaryClassifier", "as_feature_names", "as_features", "as_outcomes"]
+__all__ = ["BinaryClassifier", "as_categorical", "as_feature_names", "as_features", "as_outcomes"]
 
 FloatArray = npt.NDArray[np.float64]
 
 _FORBIDDEN_IN_NAMES = frozenset('",:[]{}')
+
+# LightGBM keeps a bit for every code up to the largest of a split, so codes have to be small.
+_MOST_CATEGORIES = 65_536
 
 
 class BinaryClassifier(Protocol):
@@ -28,12 +31,18 @@ class BinaryClassifier(Protocol):
         Short name of the algorithm, stored with a bundle so that it knows which class reads the text back.
     feature_names_ : tuple of str
         Names of the columns of X, in order, as given to ``fit``.
+    categorical_ : tuple of str
+        Those of them that hold codes of categories, 0, 1, 2, …, whose order means nothing. A code that ``fit`` didn't
+        meet counts as missing.
     """
 
     kind: ClassVar[str]
     feature_names_: tuple[str, ...]
+    categorical_: tuple[str, ...]
 
-    def fit(self, X: FloatArray, y: FloatArray, *, feature_names: Sequence[str]) -> Self:
+    def fit(
+        self, X: FloatArray, y: FloatArray, *, feature_names: Sequence[str], categorical: Sequence[str] = ()
+    ) -> Self:
         """Learn from X (n, n_features; NaN is missing) and y (n,) of 0 and 1; return self."""
         ...
 
@@ -73,13 +82,30 @@ def as_feature_names(names: Sequence[str]) -> tuple[str, ...]:
     return checked
 
 
-def as_features(X: npt.ArrayLike, feature_names: tuple[str, ...]) -> FloatArray:
+def as_categorical(categorical: Sequence[str], feature_names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the names of the categorical columns as a tuple in the order of the columns.
+
+    Raises
+    ------
+    InputError
+        One is no feature.
+    """
+    unknown = [name for name in categorical if name not in feature_names]
+    if unknown:
+        raise InputError(
+            f"categorical names {', '.join(unknown)}, which are no features; there are {', '.join(feature_names)}"
+        )
+    return tuple(name for name in feature_names if name in categorical)
+
+
+def as_features(X: npt.ArrayLike, feature_names: tuple[str, ...], categorical: tuple[str, ...] = ()) -> FloatArray:
     """Return X as float64 of shape (n, n_features), after checking it against the names of its columns.
 
     Raises
     ------
     InputError
-        X is not two-dimensional, its number of columns is not that of the names, or a value is infinite.
+        X is not two-dimensional, its number of columns is not that of the names, a value is infinite, or one of a
+        categorical column is no code.
     """
     matrix = np.asarray(X, dtype=np.float64)
     if matrix.ndim != 2 or matrix.shape[1] != len(feature_names):
@@ -94,7 +120,19 @@ def as_features(X: npt.ArrayLike, feature_names: tuple[str, ...]) -> FloatArray:
             f"feature {feature_names[column]!r} is infinite in {int(infinite[:, column].sum())} row(s), first in row "
             f"{int(np.argmax(infinite[:, column]))}; a value that is not known is given as NaN"
         )
+    for name in categorical:
+        _check_codes(name, matrix[:, feature_names.index(name)])
     return matrix
+
+
+def _check_codes(name: str, codes: FloatArray) -> None:
+    illegal = ~(np.isnan(codes) | ((codes >= 0) & (codes < _MOST_CATEGORIES) & (codes == np.floor(codes))))
+    if illegal.any():
+        first = int(np.argmax(illegal))
+        raise InputError(
+            f"categorical feature {name!r} holds {codes[first]:g} in row {first} ({int(illegal.sum())} such row(s)); "
+            f"expected codes 0, 1, 2, … up to {_MOST_CATEGORIES - 1}, and NaN where it is not known"
+        )
 
 
 def as_outcomes(y: npt.ArrayLike, n_rows: int) -> FloatArray:

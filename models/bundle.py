@@ -9,38 +9,39 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from features.catalogue import CATALOGUE
+from features.build import FeaturePlan
+from features.catalogue import find_feature
+from features.feature import Feature
+from features.reference import Reference
+from features.slug import attribute_feature_name
+from features.targets import CHURN, Target, TargetSet
 from models.binary_classifier import BinaryClassifier
 from models.btyd import BetaGeoModel, BuyTillYouDieModel, GammaGammaModel
 from models.calibrator import Calibrator
 from models.clv import ClvTerms
 from models.exceptions import ModelError
 from models.logistic import LogisticModel
+from models.model_inputs import ModelInputs
 from models.propensity import PropensityModel
-from models.purchase_model import PURCHASE_FEATURES, PurchaseModel
+from models.purchase_model import BTYD_FEATURES, PURCHASE_FEATURES, PurchaseModel
 from models.segments import Cutoffs, SegmentPolicy
 
 __all__ = ["Bundle", "BundleError", "TargetModel", "load_bundle", "save_bundle"]
 
-_FORMAT = 1
+_FORMAT = 2
 _MANIFEST = "manifest.json"
-_FILES = (
-    "btyd.json",
-    "bundle.json",
-    "churn.calibrator.json",
-    "churn.classifier.txt",
-    "gamma_gamma.json",
-    "report.json",
-)
-# Whatever the classifier reads: by the purchase model, and to tell who is eligible.
-_ALWAYS_READ = (*PURCHASE_FEATURES, "days_since_last_purchase")
+_OURS = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z]+){1,2}")
+# Whatever the classifiers read: by the purchase model, and to tell who is eligible.
+_READ_WITH_PURCHASES = (*PURCHASE_FEATURES, "days_since_last_purchase")
 _CLASSIFIERS: Mapping[str, Callable[[str], BinaryClassifier]] = {
     PropensityModel.kind: PropensityModel.from_text,
     LogisticModel.kind: LogisticModel.from_text,
@@ -58,21 +59,32 @@ class TargetModel:
 
     Attributes
     ----------
-    name : str
-        Such as "churn".
+    target : Target
+        With its horizon and activity window.
     classifier : BinaryClassifier
     calibrator : Calibrator
     base_rate : float
         Share of customers of the training rows for whom the target came about.
+    edges : mapping of feature to tuple of float
+        Where reports of drivers cut the values of a feature; ascending.
+    makes_segment : bool
+        False for a propensity that did not beat its baseline: it is scored, and nobody is singled out by it.
     """
 
-    name: str
+    target: Target
     classifier: BinaryClassifier
     calibrator: Calibrator
     base_rate: float
+    edges: Mapping[str, tuple[float, ...]]
+    makes_segment: bool = True
+
+    @property
+    def name(self) -> str:
+        """Of the target, such as "churn"."""
+        return self.target.name
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Bundle:
     """One trained set of models and what they were trained for.
 
@@ -81,10 +93,15 @@ class Bundle:
     snapshot_date : str
         ISO date at which the log ended that it was fitted on.
     currency, timezone : str
-    horizon_days, activity_days : int
-    purchases : PurchaseModel
+    horizon_days : int
+        Of churn, and of the purchases expected.
+    reference : Reference
+        What of the whole business features are measured against.
+    purchases : PurchaseModel or None
+        None for a business without purchases, which then has no clv either.
     clv_terms : ClvTerms
-    churn : TargetModel
+    targets : mapping of name to TargetModel
+        At least one; churn first where it is among them.
     policy : SegmentPolicy
         In force at training.
     cutoffs : Cutoffs
@@ -97,13 +114,57 @@ class Bundle:
     currency: str
     timezone: str
     horizon_days: int
-    activity_days: int
-    purchases: PurchaseModel
+    reference: Reference
+    purchases: PurchaseModel | None
     clv_terms: ClvTerms
-    churn: TargetModel
+    targets: Mapping[str, TargetModel]
     policy: SegmentPolicy
     cutoffs: Cutoffs
     report: dict[str, Any]
+
+    @property
+    def churn(self) -> TargetModel | None:
+        """The model of churn, None without one."""
+        return self.targets.get(CHURN)
+
+    @property
+    def leading(self) -> TargetModel:
+        """The model that lists and pages show first: churn, or else the first target."""
+        return next(iter(self.targets.values()))
+
+    @property
+    def events_with_properties(self) -> tuple[str, ...]:
+        """Names of the events whose properties have to be read to tell who is eligible."""
+        return TargetSet(tuple(model.target for model in self.targets.values())).events_with_properties
+
+    @cached_property
+    def inputs(self) -> ModelInputs:
+        """What makes the features that its models read."""
+        declared = [feature for feature in map(_declared, self._read) if feature.source != "btyd"]
+        return ModelInputs(self.reference, FeaturePlan.of(declared), self.purchases, self.horizon_days)
+
+    @cached_property
+    def categories(self) -> Mapping[str, tuple[str, ...]]:
+        """What the codes of categorical features stand for, by name of the feature."""
+        return {
+            attribute_feature_name(name): told.categories
+            for name, told in self.reference.attributes.items()
+            if told.kind == "category"
+        }
+
+    @property
+    def _read(self) -> list[str]:
+        used = {name for model in self.targets.values() for name in model.classifier.feature_names_}
+        if self.purchases is not None:
+            used.update((*_READ_WITH_PURCHASES, *BTYD_FEATURES))
+        return sorted(used)
+
+
+def _declared(name: str) -> Feature:
+    feature = find_feature(name)
+    if feature is None:
+        raise BundleError(f"The catalogue has no feature {name!r} any more. Train again.")
+    return feature
 
 
 def save_bundle(bundle: Bundle, directory: Path) -> tuple[str, str]:
@@ -142,56 +203,93 @@ def load_bundle(directory: Path, *, expected_hash: str | None = None) -> Bundle:
         Says which file or which features are not what they were.
     """
     files = _verified(directory, expected_hash)
-    main = json.loads(files["bundle.json"])
+    main = json.loads(files.get("bundle.json", "{}"))
+    targets = main.get("targets", [])
+    _require_files(directory, files, targets, has_purchases=main.get("btyd") is not None)
     _require_features(main["features"], directory)
-    target = main["churn"]
+    purchases = None
+    if main["btyd"] is not None:
+        purchases = PurchaseModel(
+            _BTYD[main["btyd"]].from_dict(json.loads(files["btyd.json"])),
+            GammaGammaModel.from_dict(json.loads(files["gamma_gamma.json"])),
+        )
     return Bundle(
         snapshot_date=main["snapshot_date"],
         currency=main["currency"],
         timezone=main["timezone"],
         horizon_days=main["horizon_days"],
-        activity_days=main["activity_days"],
-        purchases=PurchaseModel(
-            _BTYD[main["btyd"]].from_dict(json.loads(files["btyd.json"])),
-            GammaGammaModel.from_dict(json.loads(files["gamma_gamma.json"])),
-        ),
+        reference=Reference.from_dict(main["reference"]),
+        purchases=purchases,
         clv_terms=ClvTerms.from_dict(main["clv_terms"]),
-        churn=TargetModel(
-            name="churn",
-            classifier=_CLASSIFIERS[target["classifier"]](files["churn.classifier.txt"]),
-            calibrator=Calibrator.from_dict(json.loads(files["churn.calibrator.json"])),
-            base_rate=target["base_rate"],
-        ),
+        targets={model.name: model for model in (_target_model(told, files) for told in targets)},
         policy=SegmentPolicy.from_dict(main["policy"]),
         cutoffs=Cutoffs.from_dict(main["cutoffs"]),
         report=json.loads(files["report.json"]),
     )
 
 
+def _target_model(told: Mapping[str, Any], files: Mapping[str, str]) -> TargetModel:
+    target = Target.from_dict(told["target"])
+    return TargetModel(
+        target=target,
+        classifier=_CLASSIFIERS[told["classifier"]](files[f"{target.name}.classifier.txt"]),
+        calibrator=Calibrator.from_dict(json.loads(files[f"{target.name}.calibrator.json"])),
+        base_rate=told["base_rate"],
+        edges={name: tuple(edges) for name, edges in told["edges"].items()},
+        makes_segment=told["makes_segment"],
+    )
+
+
 def _files(bundle: Bundle) -> dict[str, str]:
-    churn = bundle.churn
-    used = {*churn.classifier.feature_names_, *_ALWAYS_READ}
+    purchases = bundle.purchases
     main = {
         "snapshot_date": bundle.snapshot_date,
         "currency": bundle.currency,
         "timezone": bundle.timezone,
         "horizon_days": bundle.horizon_days,
-        "activity_days": bundle.activity_days,
-        "btyd": bundle.purchases.btyd.name,
+        "reference": bundle.reference.to_dict(),
+        "btyd": None if purchases is None else purchases.btyd.name,
         "clv_terms": bundle.clv_terms.to_dict(),
-        "churn": {"classifier": churn.classifier.kind, "base_rate": churn.base_rate},
-        "features": {name: CATALOGUE[name].definition_hash for name in sorted(used)},
+        "targets": [
+            {
+                "target": model.target.to_dict(),
+                "classifier": model.classifier.kind,
+                "base_rate": model.base_rate,
+                "edges": {name: list(edges) for name, edges in model.edges.items()},
+                "makes_segment": model.makes_segment,
+            }
+            for model in bundle.targets.values()
+        ],
+        "features": {name: _declared(name).definition_hash for name in bundle._read},
         "policy": bundle.policy.to_dict(),
         "cutoffs": bundle.cutoffs.to_dict(),
     }
-    return {
-        "bundle.json": _json(main),
-        "btyd.json": _json(bundle.purchases.btyd.to_dict()),
-        "gamma_gamma.json": _json(bundle.purchases.gamma_gamma.to_dict()),
-        "churn.classifier.txt": churn.classifier.to_text(),
-        "churn.calibrator.json": _json(churn.calibrator.to_dict()),
-        "report.json": _json(bundle.report),
+    files = {"bundle.json": _json(main), "report.json": _json(bundle.report)}
+    if purchases is not None:
+        files["btyd.json"] = _json(purchases.btyd.to_dict())
+        files["gamma_gamma.json"] = _json(purchases.gamma_gamma.to_dict())
+    for name, model in bundle.targets.items():
+        files[f"{name}.classifier.txt"] = model.classifier.to_text()
+        files[f"{name}.calibrator.json"] = _json(model.calibrator.to_dict())
+    return files
+
+
+def _require_files(
+    directory: Path, files: Mapping[str, str], targets: list[dict[str, Any]], *, has_purchases: bool
+) -> None:
+    """Refuse a manifest that lists other files than its bundle is made of."""
+    names = [told["target"]["name"] for told in targets]
+    expected = {
+        "bundle.json",
+        "report.json",
+        *(("btyd.json", "gamma_gamma.json") if has_purchases else ()),
+        *(f"{name}.{part}" for name in names for part in ("classifier.txt", "calibrator.json")),
     }
+    if set(files) != expected:
+        raise BundleError(
+            f"The manifest of bundle {directory.name} lists {', '.join(sorted(files)) or 'no files'}; expected "
+            f"{', '.join(sorted(expected))}. Train again."
+        )
 
 
 def _json(content: Any) -> str:
@@ -243,10 +341,10 @@ def _verified(directory: Path, expected_hash: str | None) -> dict[str, str]:
         raise BundleError(f"The manifest of bundle {directory.name} can't be read: {error}. Train again.") from error
     if found_format != _FORMAT:
         raise BundleError(f"Bundle {directory.name} has format {found_format!r}, expected {_FORMAT}. Train again.")
-    if set(sums) != set(_FILES):
+    if strangers := [name for name in sums if not _OURS.fullmatch(name)]:
         raise BundleError(
-            f"The manifest of bundle {directory.name} lists {', '.join(sorted(sums)) or 'no files'}; expected "
-            f"{', '.join(_FILES)}. Train again."
+            f"The manifest of bundle {directory.name} lists a file by the name of {', '.join(strangers)}, which no "
+            "bundle has. Train again."
         )
     files = {}
     for name, expected in sums.items():
@@ -262,7 +360,9 @@ def _verified(directory: Path, expected_hash: str | None) -> dict[str, str]:
 
 def _require_features(listed: Mapping[str, str], directory: Path) -> None:
     changed = [
-        name for name, known in listed.items() if name not in CATALOGUE or CATALOGUE[name].definition_hash != known
+        name
+        for name, known in listed.items()
+        if (feature := find_feature(name)) is None or feature.definition_hash != known
     ]
     if changed:
         raise BundleError(

@@ -7,7 +7,8 @@ px on), takes its text colour from around it and its other colours from CSS vari
 policy lets it pass. The same data gives the same text.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from xml.sax.saxutils import escape
 
 import numpy as np
@@ -16,7 +17,7 @@ from models.binary_classifier import FloatArray
 from models.exceptions import InputError
 from models.metrics import CalibrationCurve
 
-__all__ = ["bar_chart", "calibration_chart", "contribution_bars", "gain_curve"]
+__all__ = ["bar_chart", "calibration_chart", "contribution_bars", "driver_bars", "gain_curve"]
 
 _WIDTH = 480.0
 _FONT = 15.0
@@ -28,6 +29,7 @@ _TOWARDS_COLOUR = "var(--chart-towards, #b4411f)"
 _AGAINST_COLOUR = "var(--chart-against, #1f6f78)"
 _GRID_COLOUR = "var(--chart-grid, #8a94a0)"
 _MOST_POINTS = 200
+_ARROWS: Mapping[str | None, str] = MappingProxyType({"higher": " ↑", "lower": " ↓"})
 
 
 def bar_chart(
@@ -113,6 +115,73 @@ def contribution_bars(
         body.append(_line(middle, top + _LINE - 2, middle, top + _LINE + _BAR + 2, _GRID_COLOUR))
     spoken = [f"{label}: {number}" for label, number in zip(labels, numbers, strict=True)]
     return _svg(title, description, spoken, _LINE + 4 + len(sizes) * _ROW, body)
+
+
+def driver_bars(
+    labels: Sequence[str],
+    towards: Sequence[float] | FloatArray,
+    against: Sequence[float] | FloatArray,
+    directions: Sequence[str | None],
+    *,
+    title: str,
+    description: str,
+    towards_caption: str = "raises scores",
+    against_caption: str = "lowers scores",
+) -> str:
+    """Return what drives many scores: bars as long as the mean contribution is large, parted by its two directions.
+
+    The left part of a bar is what pushes towards the target, the right part what pushes against it. An arrow behind a
+    label says whether high values or low ones make the target likelier.
+
+    Parameters
+    ----------
+    labels : sequence of str
+        The drivers, in the order to be shown.
+    towards, against : sequence of float
+        Mean over all customers of the contributions above 0 and of those below, in log-odds; finite.
+    directions : sequence of str or None
+        "higher", "lower" or None for each.
+    title, description : str
+        What is shown, in a few words, and how to read it.
+    towards_caption, against_caption : str
+        Captions of the two parts.
+
+    Raises
+    ------
+    InputError
+        Lengths that differ, a number that is not finite, or one on the wrong side of 0.
+    """
+    left, right = _finite(towards, labels), 0.0 - _finite(against, labels)
+    if min(left.min(initial=0.0), right.min(initial=0.0)) < 0 or len(directions) != len(labels):
+        raise InputError(
+            f"expected a direction for each of the {len(labels)} labels, means towards of 0 and more, and means "
+            f"against of 0 and less; got {len(directions)} directions, least {left.min(initial=0.0):g}, most "
+            f"{-right.min(initial=0.0):g}"
+        )
+    sizes = left + right
+    longest = sizes.max(initial=0.0) or 1.0
+    middle, top = _WIDTH / 2, _LINE + 10
+    body = [
+        _rect(0, _FONT - 11, 12, 12, _TOWARDS_COLOUR),
+        _text(18, _FONT, _cut(towards_caption, 28)),
+        _rect(middle, _FONT - 11, 12, 12, _AGAINST_COLOUR),
+        _text(middle + 18, _FONT, _cut(against_caption, 28)),
+    ]
+    if any(directions):
+        body.append(_text(0, top + _FONT, "↑ the higher, the likelier"))
+        body.append(_text(middle, top + _FONT, "↓ the lower, the likelier"))
+        top += _LINE + 10
+    spoken = []
+    for label, direction, size, part, rest in zip(labels, directions, sizes, left, right, strict=True):
+        parted = _WIDTH * part / longest
+        body.append(_text(0, top + _FONT, _cut(label, 42) + _ARROWS.get(direction, "")))
+        body.append(_text(_WIDTH, top + _FONT, f"{size:.2f}", anchor="end"))
+        body.append(_rect(0, top + _LINE, parted, _BAR, _TOWARDS_COLOUR))
+        body.append(_rect(parted, top + _LINE, _WIDTH * size / longest - parted, _BAR, _AGAINST_COLOUR))
+        top += _ROW
+        said = f"{label}: {size:.2f}, of which {part:.2f} {towards_caption} and {rest:.2f} {against_caption}"
+        spoken.append(said if direction is None else f"{said}; the {direction}, the likelier")
+    return _svg(title, description, spoken, top, body)
 
 
 def calibration_chart(curve: CalibrationCurve, *, title: str, description: str) -> str:

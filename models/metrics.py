@@ -19,6 +19,7 @@ __all__ = [
     "CalibrationCurve",
     "HoldoutErrors",
     "auc",
+    "auc_difference",
     "average_precision",
     "binary_report",
     "brier",
@@ -98,6 +99,41 @@ def auc(y: FloatArray, score: FloatArray) -> float | None:
         return None
     rank_sum = rankdata(scores)[outcomes == 1.0].sum()
     return float((rank_sum - events * (events + 1) / 2) / (events * others))
+
+
+def auc_difference(y: FloatArray, score: FloatArray, other: FloatArray) -> tuple[float, float] | None:
+    """Return how much higher the AUC of one score is than that of another on the same rows, with its standard error.
+
+    By DeLong, DeLong & Clarke-Pearson (1988), eq. 4 to 6: each AUC is a mean over events of the share of non-events
+    ranked below, and over non-events of the share of events ranked above; the error comes from how these shares differ.
+
+    Parameters
+    ----------
+    y : ndarray, shape (n,)
+        Outcomes, 0 or 1.
+    score, other : ndarray, shape (n,)
+        Any finite scores, higher for likelier.
+
+    Returns
+    -------
+    (difference, standard_error), or None with fewer than two rows of a class.
+
+    Raises
+    ------
+    InputError
+        As ``auc``.
+    """
+    outcomes, _ = _pairs(y, score)
+    is_event = outcomes == 1.0
+    n_events, n_others = int(is_event.sum()), int((~is_event).sum())
+    if n_events < 2 or n_others < 2:
+        return None
+    below, above = (
+        np.subtract(*parts)
+        for parts in zip(_placements(score, is_event), _placements(_pairs(y, other)[1], is_event), strict=True)
+    )
+    variance = below.var(ddof=1) / n_events + above.var(ddof=1) / n_others
+    return float(below.mean()), float(np.sqrt(variance))
 
 
 def average_precision(y: FloatArray, score: FloatArray) -> float | None:
@@ -314,6 +350,15 @@ def holdout_errors(actual: FloatArray, predicted: FloatArray) -> HoldoutErrors:
 def _shared_by_ties(outcomes: FloatArray, scores: FloatArray) -> FloatArray:
     _, group = np.unique(scores, return_inverse=True)
     return np.asarray((np.bincount(group, weights=outcomes) / np.bincount(group))[group])
+
+
+def _placements(score: FloatArray, is_event: npt.NDArray[np.bool_]) -> tuple[FloatArray, FloatArray]:
+    """Return for each event the share of non-events below it, for each non-event the share of events above it."""
+    ranks = rankdata(score)
+    events, others = ranks[is_event], ranks[~is_event]
+    below = (events - rankdata(score[is_event])) / len(others)
+    above = 1.0 - (others - rankdata(score[~is_event])) / len(events)
+    return np.asarray(below), np.asarray(above)
 
 
 def _pairs(y: FloatArray, score: FloatArray) -> tuple[FloatArray, FloatArray]:

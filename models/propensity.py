@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Self
 import lightgbm
 import numpy as np
 
-from models.binary_classifier import FloatArray, as_feature_names, as_features, as_outcomes
+from models.binary_classifier import FloatArray, as_categorical, as_feature_names, as_features, as_outcomes
 from models.exceptions import InputError, NotFittedError
 from models.lightgbm_params import LightGBMParams
 
@@ -37,6 +37,8 @@ class PropensityModel:
     ----------
     feature_names_ : tuple of str
         Names of the columns of X, in order.
+    categorical_ : tuple of str
+        Those of them that hold codes of categories; a split sends a set of codes one way and all others the other.
     best_rounds_ : int
         Trees that the model holds: the best number found by early stopping, or all that were fitted.
     base_value_ : float
@@ -51,6 +53,7 @@ class PropensityModel:
     kind: ClassVar[str] = "lightgbm"
 
     feature_names_: tuple[str, ...]
+    categorical_: tuple[str, ...]
     best_rounds_: int
     base_value_: float
 
@@ -66,6 +69,7 @@ class PropensityModel:
         y: FloatArray,
         *,
         feature_names: Sequence[str],
+        categorical: Sequence[str] = (),
         early_stopping: tuple[FloatArray, FloatArray] | None = None,
     ) -> Self:
         """Grow the trees.
@@ -81,6 +85,9 @@ class PropensityModel:
             1 where the target came about, else 0.
         feature_names : sequence of str
             Names of the columns, without white space and ``" , : [ ] { }``.
+        categorical : sequence of str
+            Names of the columns that hold codes of categories: 0, 1, 2, …, NaN where missing. What goes the other way
+            at a split than the codes it names is every other code, the missing and the never met among them.
         early_stopping : pair of ndarrays (X, y), optional
             Rows on which the log loss is watched; trees after its best round are dropped. Without it, all
             ``params.num_rounds`` are kept.
@@ -91,7 +98,8 @@ class PropensityModel:
             The arrays don't fit each other, are empty, or hold values that are not legal.
         """
         names = as_feature_names(feature_names)
-        features = as_features(X, names)
+        categories = as_categorical(categorical, names)
+        features = as_features(X, names, categories)
         outcomes = as_outcomes(y, len(features))
         weights = None
         splits = self._can_split(outcomes)
@@ -99,10 +107,17 @@ class PropensityModel:
             features, outcomes, weights = _constant_rows(len(names), outcomes)
             early_stopping = None
         settings = self._settings(draws_rows=splits, stops_early=early_stopping is not None)
-        train = lightgbm.Dataset(features, outcomes, weight=weights, feature_name=list(names), params=settings)
+        train = lightgbm.Dataset(
+            features,
+            outcomes,
+            weight=weights,
+            feature_name=list(names),
+            categorical_feature=[names.index(name) for name in categories],
+            params=settings,
+        )
         watched = []
         if early_stopping is not None:
-            watched_features = as_features(early_stopping[0], names)
+            watched_features = as_features(early_stopping[0], names, categories)
             watched_outcomes = as_outcomes(early_stopping[1], len(watched_features))
             watched = [lightgbm.Dataset(watched_features, watched_outcomes, reference=train, params=settings)]
         booster = lightgbm.train(settings, train, num_boost_round=self.params.num_rounds, valid_sets=watched)
@@ -229,6 +244,9 @@ class PropensityModel:
         unknown_customer = np.full((1, booster.num_feature()), np.nan)
         self._booster = booster
         self.feature_names_ = tuple(booster.feature_name())
+        self.categorical_ = tuple(
+            self.feature_names_[position] for position in booster.params.get("categorical_feature", ())
+        )
         self.best_rounds_ = booster.num_trees()
         # The last column is the expected value over the training rows, whichever customer is asked about.
         self.base_value_ = float(np.asarray(booster.predict(unknown_customer, pred_contrib=True, num_threads=1))[0, -1])
@@ -241,7 +259,7 @@ class PropensityModel:
 
     def _ready(self, X: FloatArray) -> tuple[FloatArray, lightgbm.Booster]:
         booster = self._fitted()
-        return as_features(X, self.feature_names_), booster
+        return as_features(X, self.feature_names_, self.categorical_), booster
 
     def _threads_for(self, features: FloatArray) -> int:
         return 1 if len(features) == 1 else self.num_threads

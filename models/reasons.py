@@ -28,8 +28,8 @@ class Reason:
     ----------
     feature, driver : str
         Name of the feature and of the group it belongs to.
-    value : float or None
-        The customer's own value; None where missing.
+    value : float, str or None
+        The customer's own value; the name of a category; None where missing.
     contribution : float
         Log-odds; above 0 pushes towards the target.
     text : str
@@ -38,7 +38,7 @@ class Reason:
 
     feature: str
     driver: str
-    value: float | None
+    value: float | str | None
     contribution: float
     text: str
 

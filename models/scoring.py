@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from features.build import FeatureFrame, build_features
-from features.catalogue import CATALOGUE
+from features.build import FeatureFrame
 from features.event_log import EventLog
-from features.labels import eligible
+from features.labels import eligible_for
+from features.targets import CHURN, UPSELL
 from features.windows import Snapshot
-from models.bundle import Bundle
-from models.reasons import Reason, Wording, sentence, top_contributions
+from models.bundle import Bundle, TargetModel
+from models.reasons import top_contributions
 from models.segments import SEGMENTS, Cutoffs, SegmentPolicy, assign_segments
 
-__all__ = ["CHURN_WORDING", "REASONS_KEPT", "Scores", "churn_sentence", "read_reasons", "score"]
+__all__ = ["REASONS_KEPT", "Scores", "TargetScores", "score"]
 
 FloatArray = NDArray[np.float64]
 
@@ -28,11 +29,69 @@ FloatArray = NDArray[np.float64]
 REASONS_KEPT = 8
 REASONS_TOWARDS = 3
 
-CHURN_WORDING = Wording(
-    lone_sign="The main sign of leaving is that",
-    nothing_towards="No sign of leaving stands out: the risk is the one that every customer carries",
-    against="What speaks for staying is that",
-)
+# Features that are columns of a score, of a business with purchases.
+_WHOLE = ("frequency", "recency", "T", "days_since_last_purchase")
+_AMOUNTS = ("monetary_value", "p_alive", "expected_purchases", "expected_average_value")
+
+
+@dataclass(frozen=True, eq=False)
+class TargetScores:
+    """What the model of one target says of some customers.
+
+    Attributes
+    ----------
+    model : TargetModel
+    eligible : bool, shape (n,)
+        Only these are judged.
+    probability, raw_margin : float64, shape (n,)
+        NaN where not eligible.
+    base_value : float
+        Log-odds from which the contributions start.
+    values, contributions : float64, shape (n_eligible, k)
+        Features of the classifier, and what each adds to the log-odds.
+    """
+
+    model: TargetModel
+    eligible: NDArray[np.bool_]
+    probability: FloatArray
+    raw_margin: FloatArray
+    base_value: float
+    values: FloatArray
+    contributions: FloatArray
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the features."""
+        return self.model.classifier.feature_names_
+
+    @cached_property
+    def top(self) -> tuple[NDArray[np.int16], FloatArray, FloatArray]:
+        """Return index (into `names`) and contribution of the strongest reasons, and the sum of all others."""
+        kept = min(REASONS_KEPT, len(self.names))
+        return top_contributions(self.contributions, kept, towards=REASONS_TOWARDS)
+
+    def reasons(self, categories: Mapping[str, Sequence[str]]) -> list[list[list[Any]] | None]:
+        """Return each customer's [[feature, value, contribution], …, ["", null, all others]]; None if not eligible.
+
+        Parameters
+        ----------
+        categories : mapping of feature to sequence of str
+            What the codes of categorical features stand for.
+        """
+        index, contribution, other = self.top
+        told = (
+            [
+                *(
+                    [self.names[i], _told_value(values[i], categories.get(self.names[i])), weight]
+                    for i, weight in zip(columns, weights, strict=True)
+                ),
+                ["", None, rest],
+            ]
+            for values, columns, weights, rest in zip(
+                self.values.tolist(), index.tolist(), contribution.tolist(), other.tolist(), strict=True
+            )
+        )
+        return [next(told) if is_eligible else None for is_eligible in self.eligible.tolist()]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,76 +100,97 @@ class Scores:
 
     Attributes
     ----------
+    bundle : Bundle
+        What gave them.
     frame : FeatureFrame
-        All features, those of the purchase model included.
-    eligible : bool, shape (n,)
-        Purchased within the activity window; only these have a churn probability.
-    clv, churn_probability, raw_margin, value_at_risk : float64, shape (n,)
-    base_value : float
-        Log-odds from which the contributions start.
-    reason_feature : int16, shape (n, k)
-        Index into `reason_names`, -1 where there is none.
-    reason_contribution : float64, shape (n, k)
-        Log-odds, largest first.
-    reason_other : float64, shape (n,)
-        Sum of the contributions of all other features.
-    reason_names : tuple of str
-        Features of the classifier.
+        All features that were read, those of the purchase model included.
+    clv : float64, shape (n,)
+    targets : mapping of name to TargetScores
     primary : int8, shape (n,)
         Index into `SEGMENTS`.
     member : bool, shape (n, len(SEGMENTS))
     """
 
+    bundle: Bundle
     frame: FeatureFrame
-    eligible: NDArray[np.bool_]
     clv: FloatArray
-    churn_probability: FloatArray
-    raw_margin: FloatArray
-    value_at_risk: FloatArray
-    base_value: float
-    reason_feature: NDArray[np.int16]
-    reason_contribution: FloatArray
-    reason_other: FloatArray
-    reason_names: tuple[str, ...]
+    targets: Mapping[str, TargetScores]
     primary: NDArray[np.int8]
     member: NDArray[np.bool_]
 
+    @property
+    def eligible(self) -> NDArray[np.bool_]:
+        """Whether the leading target judges each customer."""
+        return self.targets[self.bundle.leading.name].eligible
+
+    @property
+    def churn_probability(self) -> FloatArray:
+        """Calibrated; NaN for customers not eligible, and for all without a model of churn."""
+        churn = self.targets.get(CHURN)
+        return np.full(len(self.clv), np.nan) if churn is None else churn.probability
+
+    @property
+    def value_at_risk(self) -> FloatArray:
+        """churn_probability x clv."""
+        return self.churn_probability * self.clv
+
+    def for_cutoffs(self) -> dict[str, Any]:
+        """Return what `find_cutoffs` reads, by the names of its arguments."""
+        upsell = self.bundle.targets.get(UPSELL)
+        return {
+            "eligible": self.eligible,
+            "churn_probability": None if self.bundle.churn is None else self.churn_probability,
+            "clv": None if self.bundle.purchases is None else self.clv,
+            "upsell_base_rate": None if upsell is None or not upsell.makes_segment else upsell.base_rate,
+        }
+
     def columns(self) -> dict[str, Sequence[Any]]:
-        """Return plain columns as the store keeps them: Python values, None for what does not apply."""
-        whole = ("frequency", "recency", "T", "days_since_last_purchase")
-        amounts = ("monetary_value", "p_alive", "expected_purchases", "expected_average_value")
+        """Return plain columns as the store keeps them: Python values, None for what does not apply.
+
+        The churn model has columns of its own; `propensities` holds the other targets as JSON by name.
+        """
+        n = len(self.clv)
+        nothing = [None] * n
+        known = set(self.frame.names)
+        churn, upsell = self.targets.get(CHURN), self.targets.get(UPSELL)
         return {
             "segment": [SEGMENTS[i] for i in self.primary],
             "segments": [" ".join(np.array(SEGMENTS)[row]) for row in self.member],
             "eligible": self.eligible.tolist(),
-            **{name: [None if v is None else int(v) for v in _or_none(self.frame[name])] for name in whole},
-            **{name: _or_none(self.frame[name]) for name in amounts},
+            **{
+                name: [None if v is None else int(v) for v in _or_none(self.frame[name])] if name in known else nothing
+                for name in _WHOLE
+            },
+            **{name: _or_none(self.frame[name]) if name in known else nothing for name in _AMOUNTS},
             "clv": _or_none(self.clv),
             "churn_probability": _or_none(self.churn_probability),
             "value_at_risk": _or_none(self.value_at_risk),
-            "upsell_propensity": [None] * len(self.clv),
-            "raw_margin": _or_none(self.raw_margin),
-            "base_value": [self.base_value if is_eligible else None for is_eligible in self.eligible.tolist()],
-            "reasons": self._reasons(),
+            "upsell_propensity": nothing if upsell is None else _or_none(upsell.probability),
+            "raw_margin": nothing if churn is None else _or_none(churn.raw_margin),
+            "base_value": nothing
+            if churn is None
+            else [churn.base_value if is_eligible else None for is_eligible in churn.eligible.tolist()],
+            "reasons": nothing
+            if churn is None
+            else [None if told is None else _json(told) for told in churn.reasons(self.bundle.categories)],
+            "propensities": self._propensities(),
         }
 
-    def _reasons(self) -> list[str | None]:
-        """Return each customer's reasons as JSON: [[feature, value, contribution], …, ["", null, all others]]."""
-        values = self.frame.select(self.reason_names)
-        texts: list[str | None] = []
-        for row, is_eligible in enumerate(self.eligible.tolist()):
-            if not is_eligible:
-                texts.append(None)
+    def _propensities(self) -> list[str | None]:
+        """Return what the models of all targets but churn say of each customer, as JSON by name of the target."""
+        told: list[dict[str, Any]] = [{} for _ in self.clv]
+        for name, scores in self.targets.items():
+            if name == CHURN:
                 continue
-            told: list[list[Any]] = [
-                [self.reason_names[i], None if np.isnan(values[row, i]) else float(values[row, i]), contribution]
-                for i, contribution in zip(
-                    self.reason_feature[row].tolist(), self.reason_contribution[row].tolist(), strict=True
-                )
-            ]
-            told.append(["", None, float(self.reason_other[row])])
-            texts.append(json.dumps(told, separators=(",", ":"), allow_nan=False))
-        return texts
+            reasons = scores.reasons(self.bundle.categories)
+            for row in np.flatnonzero(scores.eligible).tolist():
+                told[row][name] = {
+                    "probability": float(scores.probability[row]),
+                    "raw_margin": float(scores.raw_margin[row]),
+                    "base_value": scores.base_value,
+                    "reasons": reasons[row],
+                }
+        return [_json(of_customer) if of_customer else None for of_customer in told]
 
 
 def score(
@@ -129,7 +209,7 @@ def score(
     policy, cutoffs
         What makes the segments.
     log : EventLog
-        Of one or of many customers; each is scored by its own events alone.
+        Of one or of many customers; each is scored by its own events and attributes alone.
     memberships : mapping of segment to bool, shape (n,)
         Who is in which segment now, in the order of the log.
     snapshot : Snapshot
@@ -139,101 +219,48 @@ def score(
     -------
     Scores
     """
-    frame = bundle.purchases.add_features(build_features(log, snapshot), bundle.horizon_days)
-    clv = bundle.purchases.clv(frame, bundle.clv_terms)
-    is_eligible = eligible(frame, bundle.activity_days)
-    rows = np.flatnonzero(is_eligible)
-
-    classifier = bundle.churn.classifier
-    n, kept = log.n_customers, min(REASONS_KEPT, len(classifier.feature_names_))
-    raw_margin, probability, other = (np.full(n, np.nan) for _ in range(3))
-    reason_feature = np.full((n, kept), -1, dtype=np.int16)
-    reason_contribution = np.full((n, kept), np.nan)
-    base_value = 0.0
-    if len(rows):
-        inputs = frame.select(classifier.feature_names_)[rows]
-        contributions, base_value = classifier.contributions(inputs)
-        raw_margin[rows] = classifier.raw_margin(inputs)
-        probability[rows] = bundle.churn.calibrator.predict(raw_margin[rows])
-        reason_feature[rows], reason_contribution[rows], other[rows] = top_contributions(
-            contributions, kept, towards=REASONS_TOWARDS
-        )
-
+    frame = bundle.inputs.frame(log, snapshot)
+    has_purchases = bundle.purchases is not None
+    clv = np.full(log.n_customers, np.nan)
+    if bundle.purchases is not None:
+        clv = bundle.purchases.clv(frame, bundle.clv_terms)
+    targets = {name: _score_target(model, frame, log, snapshot) for name, model in bundle.targets.items()}
+    churn, upsell = targets.get(CHURN), targets.get(UPSELL)
     primary, member = assign_segments(
         policy,
         cutoffs,
-        eligible=is_eligible,
-        churn_probability=probability,
-        clv=clv,
-        upsell_propensity=None,
-        T=frame["T"],
+        eligible=targets[bundle.leading.name].eligible,
+        churn_probability=None if churn is None else churn.probability,
+        clv=clv if has_purchases else None,
+        upsell_propensity=None if upsell is None else upsell.probability,
+        T=frame["T"] if has_purchases else None,
         horizon_days=bundle.horizon_days,
         memberships=memberships,
     )
-    return Scores(
-        frame=frame,
-        eligible=is_eligible,
-        clv=clv,
-        churn_probability=probability,
-        raw_margin=raw_margin,
-        value_at_risk=probability * clv,
-        base_value=base_value,
-        reason_feature=reason_feature,
-        reason_contribution=reason_contribution,
-        reason_other=other,
-        reason_names=classifier.feature_names_,
-        primary=primary,
-        member=member,
-    )
+    return Scores(bundle=bundle, frame=frame, clv=clv, targets=targets, primary=primary, member=member)
 
 
-def read_reasons(stored: str, currency: str) -> tuple[tuple[Reason, ...], float]:
-    """Read the reasons of one customer as `Scores.columns` gives them.
-
-    Parameters
-    ----------
-    stored : str
-        JSON.
-    currency : str
-        For amounts in the clauses.
-
-    Returns
-    -------
-    reasons : tuple of Reason
-        Largest first, told by today's catalogue.
-    other : float
-        Contribution of all other features, in log-odds.
-    """
-    *told, (_, _, other) = json.loads(stored)
-    reasons = []
-    for name, value, contribution in told:
-        feature = CATALOGUE.get(name)
-        if feature is None:
-            # A list made before an upgrade that did away with a feature still sums, though nobody can tell of it.
-            reasons.append(Reason(name, name, value, contribution, text=""))
-            continue
-        text = feature.tell(float("nan") if value is None else value, currency)
-        reasons.append(Reason(name, feature.driver, value, contribution, text))
-    return tuple(reasons), other
+def _score_target(model: TargetModel, frame: FeatureFrame, log: EventLog, snapshot: Snapshot) -> TargetScores:
+    classifier = model.classifier
+    is_eligible = eligible_for(model.target, log, snapshot, frame)
+    raw_margin, probability = (np.full(log.n_customers, np.nan) for _ in range(2))
+    inputs = frame.select(classifier.feature_names_)[is_eligible]
+    contributions, base_value = np.empty_like(inputs), 0.0
+    if len(inputs):
+        contributions, base_value = classifier.contributions(inputs)
+        raw_margin[is_eligible] = classifier.raw_margin(inputs)
+        probability[is_eligible] = model.calibrator.predict(raw_margin[is_eligible])
+    return TargetScores(model, is_eligible, probability, raw_margin, base_value, inputs, contributions)
 
 
-def churn_sentence(reasons: Sequence[Reason]) -> str:
-    """Say why a customer may leave, in reasons that agree with common sense.
-
-    To the classifier a silence of 1.7 times the usual may speak for staying, because most are silent for longer; said
-    aloud it would not.
-    """
-    told = [
-        replace(reason, text="") if _shows(reason) == ("life" if reason.contribution > 0 else "quiet") else reason
-        for reason in reasons
-    ]
-    return sentence(told, wording=CHURN_WORDING)
-
-
-def _shows(reason: Reason) -> str | None:
-    if reason.value is None or reason.feature not in CATALOGUE:
+def _told_value(value: float, categories: Sequence[str] | None) -> float | str | None:
+    if value != value:
         return None
-    return CATALOGUE[reason.feature].shows(reason.value)
+    return value if categories is None else categories[int(value)]
+
+
+def _json(content: Any) -> str:
+    return json.dumps(content, separators=(",", ":"), allow_nan=False)
 
 
 def _or_none(column: FloatArray) -> list[Any]:

@@ -109,7 +109,8 @@ class Cutoffs:
     Attributes
     ----------
     at_risk_value : float
-        Value at risk of the last customer who fits within `max_share`; 0 where all fit.
+        Value at risk (the churn probability itself, for a business without purchases) of the last customer who fits
+        within `max_share`; 0 where all fit.
     high_value_clv : float
         clv of the last customer of the high value group.
     upsell_propensity : float or None
@@ -134,8 +135,8 @@ def find_cutoffs(
     policy: SegmentPolicy,
     *,
     eligible: BoolArray,
-    churn_probability: FloatArray,
-    clv: FloatArray,
+    churn_probability: FloatArray | None,
+    clv: FloatArray | None,
     upsell_base_rate: float | None = None,
 ) -> Cutoffs:
     """Find where a policy cuts a set of customers.
@@ -144,8 +145,8 @@ def find_cutoffs(
     ----------
     policy : SegmentPolicy
     eligible : bool, shape (n,)
-    churn_probability, clv : float64, shape (n,)
-        Read for eligible customers only.
+    churn_probability, clv : float64, shape (n,), optional
+        Read for eligible customers only; None without a model that gives them.
     upsell_base_rate : float, optional
         Of the upsell target at training.
 
@@ -153,20 +154,24 @@ def find_cutoffs(
     -------
     Cutoffs
     """
-    probability, value = churn_probability[eligible], clv[eligible]
-    at_risk = np.sort((probability * value)[_is_at_risk(policy, probability, value, keep=1.0)])[::-1]
-    places = max(1, int(policy.max_share * len(value)))
+    everybody = np.full(len(eligible), np.nan)
+    probability = (everybody if churn_probability is None else churn_probability)[eligible]
+    value = None if clv is None else clv[eligible]
+    doubt = probability if value is None else probability * value
+    at_risk = np.sort(doubt[_is_at_risk(policy, probability, value, keep=1.0)])[::-1]
+    places = max(1, int(policy.max_share * len(probability)))
     at_risk_value = 0.0
     if len(at_risk) > places:
         # Of customers with the very same value either all fit or none does.
         fitting = at_risk[:places][at_risk[:places] > at_risk[places]]
         at_risk_value = float(fitting[-1]) if len(fitting) else float(np.nextafter(at_risk[0], np.inf))
 
-    descending = np.sort(value)[::-1]
-    held = np.cumsum(descending)
     high_value_clv = 0.0
-    if len(held) and held[-1] > 0:
-        high_value_clv = float(descending[np.searchsorted(held, policy.high_value_share * held[-1])])
+    if value is not None:
+        descending = np.sort(value[~np.isnan(value)])[::-1]
+        held = np.cumsum(descending)
+        if len(held) and held[-1] > 0:
+            high_value_clv = float(descending[np.searchsorted(held, policy.high_value_share * held[-1])])
 
     upsell = policy.min_upsell_propensity
     if upsell_base_rate is None:
@@ -181,10 +186,10 @@ def assign_segments(
     cutoffs: Cutoffs,
     *,
     eligible: BoolArray,
-    churn_probability: FloatArray,
-    clv: FloatArray,
+    churn_probability: FloatArray | None,
+    clv: FloatArray | None,
     upsell_propensity: FloatArray | None,
-    T: FloatArray,
+    T: FloatArray | None,
     horizon_days: int,
     memberships: Mapping[str, BoolArray],
 ) -> tuple[NDArray[np.int8], BoolArray]:
@@ -194,10 +199,10 @@ def assign_segments(
     ----------
     policy, cutoffs
     eligible : bool, shape (n,)
-    churn_probability, clv, upsell_propensity : float64, shape (n,)
-        Read for eligible customers only.
-    T : float64, shape (n,)
-        Days since the first purchase day; NaN for those who never purchased.
+    churn_probability, clv, upsell_propensity : float64, shape (n,), optional
+        Read for eligible customers only; None without a model that gives them.
+    T : float64, shape (n,), optional
+        Days since the first purchase day; NaN for those who never purchased. None for a business without purchases.
     horizon_days : int
         A customer is new for this long after the first purchase.
     memberships : mapping of segment to bool, shape (n,)
@@ -215,19 +220,22 @@ def assign_segments(
         name: np.where(memberships.get(name, nobody), 1.0 - policy.leave_margin, 1.0)
         for name in ("at_risk", "high_value", "upsell_ready")
     }
+    at_risk = high_value = upsell_ready = new = prospect = nobody
     with np.errstate(invalid="ignore"):
-        value_at_risk = churn_probability * clv
-        at_risk = (
-            eligible
-            & _is_at_risk(policy, churn_probability, clv, keep["at_risk"])
-            & (value_at_risk >= cutoffs.at_risk_value * keep["at_risk"])
-        )
-        high_value = eligible & (clv > 0) & (clv >= cutoffs.high_value_clv * keep["high_value"])
-        upsell_ready = nobody
+        if churn_probability is not None:
+            doubt = churn_probability if clv is None else churn_probability * clv
+            at_risk = (
+                eligible
+                & _is_at_risk(policy, churn_probability, clv, keep["at_risk"])
+                & (doubt >= cutoffs.at_risk_value * keep["at_risk"])
+            )
+        if clv is not None:
+            high_value = eligible & (clv > 0) & (clv >= cutoffs.high_value_clv * keep["high_value"])
         if upsell_propensity is not None and cutoffs.upsell_propensity is not None:
             upsell_ready = eligible & (upsell_propensity >= cutoffs.upsell_propensity * keep["upsell_ready"])
-        new = eligible & (horizon_days > T)
-    prospect = np.isnan(T)
+        if T is not None:
+            new = eligible & (horizon_days > T)
+            prospect = ~eligible & np.isnan(T)
     dormant = ~eligible & ~prospect
     steady = eligible & ~(at_risk | high_value | upsell_ready | new)
     member = np.column_stack((at_risk, high_value, upsell_ready, new, steady, dormant, prospect))
@@ -235,8 +243,10 @@ def assign_segments(
 
 
 def _is_at_risk(
-    policy: SegmentPolicy, churn_probability: FloatArray, clv: FloatArray, keep: FloatArray | float
+    policy: SegmentPolicy, churn_probability: FloatArray, clv: FloatArray | None, keep: FloatArray | float
 ) -> BoolArray:
-    """Whether contacting a customer is likely enough to be needed and worth its cost."""
-    worth: BoolArray = policy.save_rate * churn_probability * clv > policy.contact_cost * keep
-    return (churn_probability >= policy.min_churn_probability * keep) & worth
+    """Whether contacting a customer is likely enough to be needed and, where that is known, worth its cost."""
+    likely: BoolArray = churn_probability >= policy.min_churn_probability * keep
+    if clv is None:
+        return likely
+    return likely & (policy.save_rate * churn_probability * clv > policy.contact_cost * keep)

@@ -22,7 +22,7 @@ from service.metrics import add_metrics
 from service.openapi import describe_problems
 from service.request_log import RequestLog, make_logger
 from service.response_headers import ResponseHeaders
-from service.routers import customers, health, lists, models, runs, scores
+from service.routers import customers, drivers, health, lists, models, runs, scores
 from service.scorer import Scorer, warm_up
 from store.engine import Database
 from store.schema import require_current
@@ -74,7 +74,7 @@ def create_app(settings: Settings, *, now: Clock = utc_now, log_to: TextIO = sys
         swagger_ui_parameters={"validatorUrl": None},
         favicon_url="/static/favicon.svg",
     )
-    for part in (health, customers, scores, lists, models, runs):
+    for part in (health, customers, scores, lists, drivers, models, runs):
         app.include_router(part.router)
     pages.add_pages(app)
     add_error_handlers(app)

@@ -19,7 +19,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionError
 from starlette.exceptions import HTTPException
 
-from service.exceptions import ModelUnavailableError, UnknownRunError, UnknownSegmentError
+from service.exceptions import ModelUnavailableError, UnknownRunError, UnknownSegmentError, UnknownTargetError
 from service.media_types import preferred
 from service.pages.error import error_page
 from service.schemas.problem import InvalidPart, Problem
@@ -70,6 +70,7 @@ _KINDS: Mapping[type[Exception], _Kind] = {
     UnknownCustomerError: _Kind(404, "unknown-customer", "There is no such customer"),
     UnknownModelError: _Kind(404, "unknown-model", "There is no such model version"),
     UnknownSegmentError: _Kind(404, "unknown-segment", "There is no such segment"),
+    UnknownTargetError: _Kind(404, "unknown-target", "There is no such target"),
     UnknownRunError: _Kind(404, "unknown-run", "There is no such run"),
     CursorError: _Kind(400, "invalid-cursor", "The cursor can't be used"),
     PromotionRefusedError: _Kind(409, "promotion-refused", "The challenger is worse than the champion"),

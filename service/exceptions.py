@@ -3,11 +3,19 @@
 ServiceError
 ├── ModelUnavailableError  there is no model to score with: none is champion, or its bundle is refused
 ├── UnknownSegmentError    no such segment
+├── UnknownTargetError     the model has no such target
 ├── UnknownRunError        no such training or scoring run
 └── AbortedResponseError   an answer that had begun could not be ended
 """
 
-__all__ = ["AbortedResponseError", "ModelUnavailableError", "ServiceError", "UnknownRunError", "UnknownSegmentError"]
+__all__ = [
+    "AbortedResponseError",
+    "ModelUnavailableError",
+    "ServiceError",
+    "UnknownRunError",
+    "UnknownSegmentError",
+    "UnknownTargetError",
+]
 
 
 class ServiceError(Exception):
@@ -20,6 +28,10 @@ class ModelUnavailableError(ServiceError):
 
 class UnknownSegmentError(ServiceError):
     """No such segment."""
+
+
+class UnknownTargetError(ServiceError):
+    """The model has no such target."""
 
 
 class UnknownRunError(ServiceError):

@@ -1,23 +1,56 @@
-"""A score as it is answered and shown: numbers, reasons that sum, the sentence, and why a number is missing."""
+"""A score as it is answered and shown: numbers, reasons that sum, sentences, and why a number is missing."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from features.targets import CHURN, Target
 from models.reasons import Reason
-from models.scoring import churn_sentence, read_reasons
+from models.wording import read_reasons, target_sentence
 from store.scores import SCORE_COLUMNS
 from store.tables import Score
 
-__all__ = ["ExplainedScore", "explain", "stored_columns"]
+__all__ = ["ExplainedScore", "Explanation", "explain", "stored_columns"]
 
+_NO_CHURN_TARGET = "The model has no target named churn, so nothing is said of leaving."
 _DORMANT = (
     "The last purchase was {days:,} days before this date, too long ago to count as an active customer; churn is "
     "judged for active customers only."
 )
 _PROSPECT = "No purchase is known before this date, so there is nothing to compute churn and clv from."
+_NOT_ACTIVE = (
+    "Nothing is known of the {days:,} days before this date, or the last thing known is {event} itself; churn is "
+    "judged for active customers only."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What the model of one target says of one customer.
+
+    Attributes
+    ----------
+    target : Target
+    probability : float
+        Calibrated.
+    base_value, all_other_features, raw_margin : float
+        Log-odds: base_value plus the contributions of the reasons plus all_other_features is raw_margin.
+    reasons : tuple of Reason
+        Largest contribution first.
+    sentence : str
+        The reasons in words.
+    """
+
+    target: Target
+    probability: float
+    base_value: float
+    reasons: tuple[Reason, ...]
+    all_other_features: float
+    raw_margin: float
+    sentence: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,41 +61,79 @@ class ExplainedScore:
     ----------
     columns : mapping of name to value
         As the store keeps them; None for what does not apply.
-    reasons : tuple of Reason
-        Largest contribution first; empty without a churn probability.
-    all_other_features : float or None
-        Contribution of all other features, in log-odds: base_value plus the contributions of the reasons plus this is
-        raw_margin.
-    sentence : str or None
-        The reasons in words.
+    churn : Explanation or None
+        None for a customer whom the model does not judge, and without a model of churn; `note` then says why.
+    propensities : mapping of target to Explanation or None
+        Every target of the model but churn; None for a customer whom its model does not judge.
     note : str or None
         Why there is no churn probability.
     """
 
     columns: Mapping[str, Any]
-    reasons: tuple[Reason, ...]
-    all_other_features: float | None
-    sentence: str | None
+    churn: Explanation | None
+    propensities: Mapping[str, Explanation | None]
     note: str | None
 
+    def of(self, target: str) -> Explanation | None:
+        """Return what is said of one target of the model."""
+        return self.churn if target == CHURN else self.propensities[target]
 
-def explain(columns: Mapping[str, Any], currency: str) -> ExplainedScore:
+    @property
+    def explanations(self) -> tuple[Explanation, ...]:
+        """All that is said of the customer, churn first."""
+        return tuple(told for told in (self.churn, *self.propensities.values()) if told is not None)
+
+
+def explain(columns: Mapping[str, Any], *, targets: Mapping[str, Target], currency: str) -> ExplainedScore:
     """Put the columns of a score, computed just now or stored by a run, into words.
 
     Parameters
     ----------
     columns : mapping of name to value
+    targets : mapping of name to Target
+        Those of the model.
     currency : str
         Of the amounts in the words.
     """
-    if columns["reasons"] is None:
-        days = columns["days_since_last_purchase"]
-        note = _PROSPECT if days is None else _DORMANT.format(days=days)
-        return ExplainedScore(columns, (), None, None, note)
-    reasons, other = read_reasons(columns["reasons"], currency)
-    return ExplainedScore(columns, reasons, other, churn_sentence(reasons), None)
+    churn = None
+    if columns["reasons"] is not None:
+        told = {name: columns[name] for name in ("base_value", "reasons", "raw_margin")}
+        churn = _explanation(targets[CHURN], {**told, "probability": columns["churn_probability"]}, currency)
+    propensities = {} if columns["propensities"] is None else json.loads(columns["propensities"])
+    return ExplainedScore(
+        columns=columns,
+        churn=churn,
+        propensities={
+            name: _explanation(target, propensities[name], currency) if name in propensities else None
+            for name, target in targets.items()
+            if name != CHURN
+        },
+        note=_why_no_churn(columns, targets.get(CHURN)) if churn is None else None,
+    )
 
 
 def stored_columns(score: Score) -> dict[str, Any]:
     """Return the columns of a stored score."""
     return {name: getattr(score, name) for name in SCORE_COLUMNS}
+
+
+def _explanation(target: Target, told: Mapping[str, Any], currency: str) -> Explanation:
+    reasons, other = read_reasons(told["reasons"], currency)
+    return Explanation(
+        target=target,
+        probability=told["probability"],
+        base_value=told["base_value"],
+        reasons=reasons,
+        all_other_features=other,
+        raw_margin=told["raw_margin"],
+        sentence=target_sentence(target.name, reasons),
+    )
+
+
+def _why_no_churn(columns: Mapping[str, Any], churn: Target | None) -> str:
+    if churn is None:
+        return _NO_CHURN_TARGET
+    if churn.kind == "event":
+        return _NOT_ACTIVE.format(days=churn.activity, event=churn.describe())
+    days = columns["days_since_last_purchase"]
+    return _PROSPECT if days is None else _DORMANT.format(days=days)

@@ -19,7 +19,10 @@ __all__ = [
     "Limit",
     "ModelName",
     "RunId",
+    "SegmentInQuery",
     "SegmentName",
+    "TargetInQuery",
+    "TargetName",
 ]
 
 # As long as ingestion takes ids; NUL is in no stored text, and PostgreSQL refuses even to look for it.
@@ -33,6 +36,15 @@ CustomerIdInPath = Annotated[
 ]
 CustomerIdInQuery = Annotated[CustomerId, Query(description="The business's own id, whatever it holds.")]
 SegmentName = Annotated[str, Path(max_length=50, description="Name of a segment, such as at_risk.")]
+SegmentInQuery = Annotated[str, Query(max_length=50, description="Name of a segment; `all` is everybody judged.")]
+TargetInQuery = Annotated[
+    str | None,
+    Query(
+        pattern=r"^[a-z][a-z0-9_]{0,39}$",
+        description="Name of the target whose model is meant; churn without it, or the first by name if there is none.",
+    ),
+]
+TargetName = Annotated[str, Path(max_length=50, description="Name of a target that is not churn, such as upsell.")]
 ModelName = Annotated[
     str,
     Path(

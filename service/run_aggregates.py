@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Self
+from dataclasses import dataclass, field
+from typing import Any, Literal, Self
 
 import numpy as np
 
 from models.segments import SegmentPolicy
 from store.tables import ScoringRun
 
-__all__ = ["BudgetOutcome", "RunAggregates", "SegmentTotals"]
+__all__ = ["BudgetOutcome", "RankedBy", "RunAggregates", "SegmentTotals", "TargetTotals"]
+
+RankedBy = Literal["value_at_risk", "churn_probability"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,30 @@ class SegmentTotals:
 
 
 @dataclass(frozen=True, slots=True)
+class TargetTotals:
+    """What a run says of one target in sum.
+
+    Attributes
+    ----------
+    customers : int
+        Judged by its model.
+    base_rate : float
+        Share of customers for whom it came about, at training.
+    makes_segment : bool
+        False where its model says no more than its baseline.
+    """
+
+    customers: int
+    base_rate: float
+    makes_segment: bool
+
+    @classmethod
+    def of(cls, stored: Mapping[str, Any]) -> Self:
+        """Read what a run stored of one target."""
+        return cls(stored["customers"], stored["base_rate"], stored["makes_segment"])
+
+
+@dataclass(frozen=True, slots=True)
 class BudgetOutcome:
     """What contacting the first customers of the at-risk list is expected to bring.
 
@@ -60,17 +86,17 @@ class BudgetOutcome:
     ----------
     contacts : int
         The budget, or all customers at risk where they are fewer.
-    value_at_risk : float
-        Of those contacted.
-    expected_saved_value : float
+    value_at_risk : float or None
+        Of those contacted; None without clv.
+    expected_saved_value : float or None
         The policy's save rate times that.
     cost : float
         The policy's cost of a contact times their number.
     """
 
     contacts: int
-    value_at_risk: float
-    expected_saved_value: float
+    value_at_risk: float | None
+    expected_saved_value: float | None
     cost: float
 
 
@@ -84,10 +110,16 @@ class RunAggregates:
     total : SegmentTotals
         Of all customers.
     at_risk_curve : tuple of (contacts, value at risk)
-        Cumulative along the at-risk list, in ascending order, from (0, 0) to the whole list.
+        Cumulative along the at-risk list, in ascending order, from (0, 0) to the whole list; only that without clv.
     currency : str
     caveats : tuple of str
         What every forecast of the run has to be read with.
+    has_clv : bool
+        False for a business without purchases.
+    targets : mapping of name to TargetTotals
+        Of the model; empty for a run of before models had several.
+    refused : mapping of name to str
+        Targets that training refused, and why.
     """
 
     segments: Mapping[str, SegmentTotals]
@@ -95,6 +127,9 @@ class RunAggregates:
     at_risk_curve: tuple[tuple[int, float], ...]
     currency: str
     caveats: tuple[str, ...] = ()
+    has_clv: bool = True
+    targets: Mapping[str, TargetTotals] = field(default_factory=dict)
+    refused: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, run: ScoringRun) -> Self:
@@ -107,7 +142,15 @@ class RunAggregates:
             at_risk_curve=curve if curve and curve[0][0] == 0 else ((0, 0.0), *curve),
             currency=stored["currency"],
             caveats=tuple(stored.get("caveats", ())),
+            has_clv=stored.get("has_clv", True),
+            targets={name: TargetTotals.of(totals) for name, totals in stored.get("targets", {}).items()},
+            refused=stored.get("refused", {}),
         )
+
+    @property
+    def ranked_by(self) -> RankedBy:
+        """What decides the order of the lists of segments, the most first."""
+        return "value_at_risk" if self.has_clv else "churn_probability"
 
     def value_by_contacts(self) -> list[float]:
         """Return the value at risk that each contact adds, in the order of the list; even between stored points."""
@@ -120,6 +163,9 @@ class RunAggregates:
         Between the stored points the curve is taken as straight, which never says more than there is: each customer
         of the list has no more value at risk than the one before.
         """
+        if not self.has_clv:
+            reached = min(budget, self.segments["at_risk"].customers)
+            return BudgetOutcome(reached, None, None, cost=policy.contact_cost * reached)
         contacts, value = zip(*self.at_risk_curve, strict=True)
         reached = min(budget, contacts[-1])
         value_at_risk = float(np.interp(reached, contacts, value))

@@ -11,11 +11,13 @@ import numpy as np
 from sqlalchemy.orm import Session
 
 from features.netting import NO_PRODUCT, ROW_ORDER, RawEvents, net
+from features.targets import Target
 from features.windows import Snapshot
 from models.scoring import score
 from models.segments import Cutoffs, SegmentPolicy
 from service.bundle_cache import BundleCache, ServedModel
 from service.clock import Clock
+from service.explained import ExplainedScore, explain
 from store import policies
 from store.events import CustomerKeys, read_events
 from store.memberships import open_memberships
@@ -41,6 +43,16 @@ class ScoredCustomers:
     policy_version: int
     as_of: datetime
     by_customer: Mapping[str, Mapping[str, Any]]
+
+    @property
+    def targets(self) -> dict[str, Target]:
+        """Those of the model, by name."""
+        return {name: model.target for name, model in self.model.bundle.targets.items()}
+
+    def explained(self, customer_id: str) -> ExplainedScore:
+        """Return one customer's score in words."""
+        currency = self.model.bundle.currency
+        return explain(self.by_customer[customer_id], targets=self.targets, currency=currency)
 
 
 class Scorer:
@@ -84,7 +96,7 @@ class Scorer:
             model.bundle,
             SegmentPolicy.from_dict(policy),
             _cutoffs(session, model, policy_version),
-            read_events(session, customers, model.calendar),
+            read_events(session, customers, model.calendar, model.bundle.events_with_properties),
             open_memberships(session, customers.keys),
             Snapshot.at(as_of, model.calendar),
         )

@@ -7,11 +7,11 @@ import io
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
-from service.explained import explain, stored_columns
-from service.published_list import PublishedList
+from service.published_list import Listing, PublishedList
 from store.lists import ScoreRow
+from store.scores import propensity_list
 
-__all__ = ["CSV_COLUMNS", "csv_text", "harmless"]
+__all__ = ["CSV_COLUMNS", "csv_columns", "csv_text", "harmless"]
 
 _NUMBERS = (
     "value_at_risk",
@@ -36,18 +36,26 @@ CSV_COLUMNS = (
     "currency",
     "as_of",
     "model_version",
+    "ranked_by",
 )
 
 _ROWS_A_PIECE = 500
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
-def csv_text(rows: Iterable[ScoreRow], published: PublishedList) -> Iterator[str]:
+def csv_columns(published: PublishedList) -> tuple[str, ...]:
+    """Return the header of the lists of a run: `CSV_COLUMNS`, then the propensity of each target."""
+    return (*CSV_COLUMNS, *map(propensity_list, published.propensities))
+
+
+def csv_text(rows: Iterable[ScoreRow], listing: Listing, published: PublishedList) -> Iterator[str]:
     """Write rows as CSV, a few hundred at a time.
 
     Parameters
     ----------
     rows : iterable of ScoreRow
+    listing : Listing
+        The list that they are of.
     published : PublishedList
         The run that they belong to.
 
@@ -56,13 +64,10 @@ def csv_text(rows: Iterable[ScoreRow], published: PublishedList) -> Iterator[str
     str
         The header, then pieces of several rows.
     """
-    yield _lines([CSV_COLUMNS])
-    currency = published.aggregates.currency
-    run = published.run
-    made_with = (currency, "" if run.as_of is None else run.as_of.isoformat(), run.model_version)
+    yield _lines([csv_columns(published)])
     remaining = iter(rows)
     while piece := list(islice(remaining, _ROWS_A_PIECE)):
-        yield _lines((*_cells(row, currency), *made_with) for row in piece)
+        yield _lines(_cells(row, listing, published) for row in piece)
 
 
 def harmless(text: str) -> str:
@@ -76,11 +81,22 @@ def harmless(text: str) -> str:
     return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
 
 
-def _cells(row: ScoreRow, currency: str) -> tuple[object, ...]:
-    score = explain(stored_columns(row.score), currency)
-    numbers = (score.columns[name] for name in _NUMBERS)
-    texts = (harmless(row.customer_id), score.columns["segment"], score.columns["segments"])
-    return (row.position, *texts, *numbers, harmless(score.sentence or score.note or ""))
+def _cells(row: ScoreRow, listing: Listing, published: PublishedList) -> tuple[object, ...]:
+    score, run = published.explained(row.score), published.run
+    told = score.of(listing.target)
+    return (
+        row.position,
+        harmless(row.customer_id),
+        score.columns["segment"],
+        score.columns["segments"],
+        *(score.columns[name] for name in _NUMBERS),
+        harmless((told.sentence if told is not None else score.note) or ""),
+        published.aggregates.currency,
+        "" if run.as_of is None else run.as_of.isoformat(),
+        run.model_version,
+        published.ranked_by(listing),
+        *(None if of is None else of.probability for of in score.propensities.values()),
+    )
 
 
 def _lines(rows: Iterable[Iterable[object]]) -> str:

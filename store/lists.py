@@ -1,4 +1,4 @@
-"""Lists of a segment's customers, the most value at risk first, a page at a time by index."""
+"""Lists of customers, of a segment or by a propensity, the highest first, a page at a time by index."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _NOT_OURS = "The cursor was not made by this service. Take it from `next_cursor`
 
 
 class Cursor(NamedTuple):
-    """Where a list goes on: its run and segment, the last row seen, and how many rows came before."""
+    """Where a list goes on: its run and name, the last row seen, and how many rows came before."""
 
     scoring_run_id: int
     segment: str
@@ -61,7 +61,7 @@ class ScoreRow:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some customers of one segment of one run, and where to go on (None at the end)."""
+    """Some customers of one list of one run, and where to go on (None at the end)."""
 
     run: ScoringRun
     rows: Sequence[ScoreRow]
@@ -71,12 +71,13 @@ class Page:
 def list_segment(
     session: Session, segment: str, *, limit: int, cursor: str | None = None, budget: int | None = None
 ) -> Page:
-    """Return one page of a segment, the most value at risk first.
+    """Return one page of a list, the highest rank first: of a segment value at risk, or what stands for it.
 
     Parameters
     ----------
     session : Session
     segment : str
+        A segment, or what `store.scores.propensity_list` names.
     limit : int
         Rows a page at most.
     cursor : str, optional
@@ -91,7 +92,7 @@ def list_segment(
     Raises
     ------
     CursorError
-        The cursor is not one of ours, belongs to another segment, or its run is gone.
+        The cursor is not one of ours, belongs to another list, or its run is gone.
     StoreError
         Nobody has been scored yet.
     """
@@ -103,7 +104,7 @@ def list_segment(
         if found is None or found.status != "completed":
             raise CursorError("The list that this cursor belongs to is gone. Begin again without a cursor.")
         if decoded.segment != segment:
-            raise CursorError("The cursor belongs to the list of another segment. Begin again without a cursor.")
+            raise CursorError("The cursor belongs to another list. Begin again without a cursor.")
         run, after, position = found, decoded, decoded.position
 
     if budget is not None:
@@ -137,7 +138,7 @@ def list_segment(
 def iterate_segment(
     database: Database, segment: str, *, budget: int | None = None, rows_a_page: int = 1_000
 ) -> Iterator[ScoreRow]:
-    """Go through a whole segment in bounded memory, each page in a short read of its own."""
+    """Go through a whole list in bounded memory, each page in a short read of its own."""
     cursor: str | None = None
     while True:
         with database.read() as session:

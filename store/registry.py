@@ -165,7 +165,7 @@ def _worse(row: ModelVersion, champion: int) -> str | None:
     if theirs is None or theirs["version"] != champion:
         return (
             f"Version {row.version} was not compared with version {champion}, which is champion now: it was trained "
-            "before. Train again."
+            "before, or for another target. Train again."
         )
     if not (
         _exceeds(ours["log_loss"], theirs["log_loss"], LOG_LOSS_TOLERANCE)

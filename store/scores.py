@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,11 +12,21 @@ from numpy.typing import NDArray
 from sqlalchemy import delete, insert, select, tuple_, update
 from sqlalchemy.orm import Session
 
+from store import drivers
 from store.engine import Database
 from store.exceptions import StoreError
 from store.tables import PublishedRun, Score, ScoringRun, SegmentListing
 
-__all__ = ["SCORE_COLUMNS", "begin", "publish", "published_run", "require_published_run", "stored_score", "write"]
+__all__ = [
+    "SCORE_COLUMNS",
+    "begin",
+    "propensity_list",
+    "publish",
+    "published_run",
+    "require_published_run",
+    "stored_score",
+    "write",
+]
 
 # So many rows that the lock is held for well under 100 ms.
 _ROWS_A_TRANSACTION = 1_000
@@ -36,6 +47,7 @@ def begin(database: Database, run_id: int, *, as_of: datetime, model_version: in
             with database.write() as session:
                 removed = bool(session.scalars(remove, execution_options={"synchronize_session": False}).all())
     with database.write() as session:
+        drivers.clear(session, run_id)
         values = {"as_of": as_of, "model_version": model_version, "policy_version": policy_version}
         session.execute(update(ScoringRun).where(ScoringRun.id == run_id).values(**values))
 
@@ -64,12 +76,12 @@ def write(
         listings = [
             {
                 "scoring_run_id": run_id,
-                "segment": segment,
-                "rank_value": _rank_value(score),
+                "segment": name,
+                "rank_value": rank_value,
                 "customer_key": score["customer_key"],
             }
             for score in some
-            for segment in score["segments"].split()
+            for name, rank_value in _places(score)
         ]
         with database.write() as session:
             session.execute(insert(Score), some)
@@ -109,8 +121,18 @@ def stored_score(session: Session, customer_key: int) -> Score | None:
     return None if run is None else session.get(Score, (run.id, customer_key))
 
 
-def _rank_value(score: Mapping[str, Any]) -> float:
-    for name in ("value_at_risk", "clv"):
-        if score[name] is not None:
-            return float(score[name])
-    return 0.0
+def propensity_list(target: str) -> str:
+    """Return the name of the list of everybody whom the model of a propensity judges."""
+    return f"{target}_propensity"
+
+
+def _places(score: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
+    """Yield the lists that a customer stands in, each with the value that says where."""
+    rank_value = next(
+        (float(score[name]) for name in ("value_at_risk", "clv", "churn_probability") if score[name] is not None), 0.0
+    )
+    for segment in score["segments"].split():
+        yield segment, rank_value
+    if score["propensities"] is not None:
+        for target, told in json.loads(score["propensities"]).items():
+            yield propensity_list(target), float(told["probability"])

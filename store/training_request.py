@@ -35,6 +35,18 @@ class TrainingRequest(BaseModel):
         default=900, ge=1, le=86_400, description="Safety stop of the search; reaching it is recorded in the report."
     )
 
+    targets: tuple[str, ...] | None = Field(
+        default=None,
+        max_length=100,
+        description="Names of the targets in force to train for; empty means all of them.",
+    )
+    leave_out: tuple[str, ...] = Field(
+        default=(), max_length=1000, description="Features and attributes that no model may use."
+    )
+    keep: tuple[str, ...] = Field(
+        default=(), max_length=1000, description="Features and attributes to use although the leak guard names them."
+    )
+
     @property
     def activity_window_days(self) -> int:
         """The activity window in force."""

@@ -14,15 +14,19 @@ import numpy as np
 from features.calendar import LocalCalendar
 from features.event_log import EventLog
 from features.netting import NO_ORDER, NO_PRODUCT, ROW_ORDER, ROW_OTHER, RawEvents, net
+from features.targets import CHURN, Target
+from features.windows import Snapshot
+from models.model_inputs import ModelInputs
 from models.segments import SegmentPolicy
 from store.engine import Database
 from store.ingest import EventMapping, ingest_events
 from store.settings import Settings, load_settings
 from store.training_request import TrainingRequest
-from training.train import Training, fit_bundle
+from training.fit_bundle import Training, fit_bundle
 
 __all__ = [
     "AS_OF",
+    "CHURN_TARGET",
     "HORIZON_DAYS",
     "NOW",
     "N_CUSTOMERS",
@@ -32,6 +36,7 @@ __all__ = [
     "fill",
     "local_day",
     "microseconds",
+    "shop_inputs",
     "shop_log",
     "shop_rows",
     "shop_settings",
@@ -45,6 +50,7 @@ VISIT = "Session Started"
 HORIZON_DAYS = 90
 N_CUSTOMERS = 1_500
 REQUEST = TrainingRequest(trials=2)
+CHURN_TARGET = Target(name=CHURN, kind="inactivity").with_defaults(HORIZON_DAYS, None)
 PROSPECTS = ("visitor-1", "visitor-2")
 AS_OF = datetime(2024, 7, 1, tzinfo=UTC)
 NOW = datetime(2024, 7, 2, 9, 30, tzinfo=UTC)
@@ -93,7 +99,15 @@ def shop_log() -> EventLog:
 @cache
 def shop_training() -> Training:
     """What a training of two trials makes of the shop: seconds to fit, so one a process serves all tests."""
-    return fit_bundle(shop_log(), shop_settings("sqlite:///unused.db", Path()), REQUEST, policy=SegmentPolicy())
+    settings = shop_settings("sqlite:///unused.db", Path())
+    return fit_bundle(shop_log(), settings, REQUEST, today=NOW, policy=SegmentPolicy())
+
+
+@cache
+def shop_inputs(day: int) -> ModelInputs:
+    """What makes features of the shop, fitted on what was known at the midnight of a local day."""
+    log = shop_log()
+    return ModelInputs.fit(log, Snapshot.at_midnight(day, log.calendar), HORIZON_DAYS)
 
 
 def to_log(rows: Sequence[Row], timezone: str = "UTC") -> EventLog:

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from features.catalogue import find_feature
+from features.feature import Feature
+from features.targets import Target
 from models.binary_classifier import BinaryClassifier
 from models.bundle import TargetModel
 from models.calibrator import Calibrator
+from models.drivers import find_edges
 from models.logistic import LogisticModel
 from models.propensity import LightGBMParams, PropensityModel
 from training.dataset import Dataset, Rows
 
-__all__ = ["LOGIT_RFM", "ClassifierSettings", "fit_evaluated", "fit_final", "out_of_fold_margins"]
+__all__ = [
+    "LOGIT_RFM",
+    "ClassifierSettings",
+    "fit_evaluated",
+    "fit_final",
+    "logit_all",
+    "out_of_fold_margins",
+]
 
 _FOLDS = 5
 
@@ -50,21 +61,36 @@ class ClassifierSettings:
         """Read what `to_dict` gave."""
         return cls(values["kind"], tuple(values["features"]), dict(values["params"]))
 
+    def among(self, names: Iterable[str]) -> Self:
+        """Return the settings with only those of their features that are among some names."""
+        known = set(names)
+        return replace(
+            self,
+            features=tuple(name for name in self.features if name in known),
+            params={
+                key: [name for name in value if name in known] if key == "log1p" else value
+                for key, value in self.params.items()
+            },
+        )
+
     def fit(self, rows: Rows, *, seed: int, early_stopping: Rows | None = None) -> BinaryClassifier:
         """Fit on some rows; only LightGBM stops early."""
         X = rows.inputs(self.features)
+        categorical = tuple(name for name in self.features if name in rows.categorical)
         if self.kind == "logistic":
-            return LogisticModel(**self.params).fit(X, rows.y, feature_names=self.features)
+            logged = [name for name in self.params["log1p"] if name not in categorical]
+            logistic = LogisticModel(l2=self.params["l2"], log1p=logged)
+            return logistic.fit(X, rows.y, feature_names=self.features, categorical=categorical)
         watched = None if early_stopping is None else (early_stopping.inputs(self.features), early_stopping.y)
         threads = 1 if len(rows.y) < _ROWS_FOR_TWO_THREADS else 2
         model = PropensityModel(params=LightGBMParams(**self.params), seed=seed, num_threads=threads)
-        return model.fit(X, rows.y, feature_names=self.features, early_stopping=watched)
+        return model.fit(X, rows.y, feature_names=self.features, categorical=categorical, early_stopping=watched)
 
     def with_rounds_of(self, classifier: BinaryClassifier) -> ClassifierSettings:
         """Return the settings that grow as many trees as a fit that stopped early."""
         if not isinstance(classifier, PropensityModel):
             return self
-        return ClassifierSettings(self.kind, self.features, {**self.params, "num_rounds": classifier.best_rounds_})
+        return replace(self, params={**self.params, "num_rounds": classifier.best_rounds_})
 
 
 # The baseline that any classifier has to beat, and a candidate itself.
@@ -75,19 +101,51 @@ LOGIT_RFM = ClassifierSettings(
 )
 
 
-def fit_evaluated(settings: ClassifierSettings, dataset: Dataset, *, seed: int) -> TargetModel:
+# Of these units a tenth of the customers have many times what most have; logarithms bring them together.
+_SKEWED = frozenset(
+    {
+        "attribute",
+        "categories",
+        "currency",
+        "days",
+        "items",
+        "orders",
+        "pieces",
+        "products",
+        "purchase days",
+        "refunds",
+        "times",
+    }
+)
+
+
+def logit_all(names: tuple[str, ...]) -> ClassifierSettings:
+    """Return logistic regression on all of some features, with logarithms of skewed ones."""
+    return ClassifierSettings(
+        "logistic",
+        names,
+        {"l2": 10.0, "log1p": [name for name in names if _is_skewed(find_feature(name))]},
+    )
+
+
+def _is_skewed(feature: Feature | None) -> bool:
+    return feature is not None and feature.source != "btyd" and feature.unit in _SKEWED
+
+
+def fit_evaluated(settings: ClassifierSettings, dataset: Dataset, target: Target, *, seed: int) -> TargetModel:
     """Fit on the training rows, stop on the early stopping rows, calibrate on the calibration rows."""
     classifier = settings.fit(dataset.train, seed=seed, early_stopping=dataset.early_stopping)
     margin = classifier.raw_margin(dataset.calibration.inputs(settings.features))
     calibrator = Calibrator().fit(margin, dataset.calibration.y)
-    return TargetModel("churn", classifier, calibrator, float(dataset.train.y.mean()))
+    return TargetModel(target, classifier, calibrator, float(dataset.train.y.mean()), edges={})
 
 
-def fit_final(settings: ClassifierSettings, rows: Rows, *, seed: int) -> TargetModel:
+def fit_final(settings: ClassifierSettings, rows: Rows, target: Target, *, seed: int) -> TargetModel:
     """Fit on all labelled rows, calibrated on what each fifth of the customers gets from a fit on the others."""
     classifier = settings.fit(rows, seed=seed)
     calibrator = Calibrator().fit(out_of_fold_margins(settings, rows, seed=seed), rows.y)
-    return TargetModel("churn", classifier, calibrator, float(rows.y.mean()))
+    edges = find_edges(rows.inputs(settings.features), settings.features, categorical=rows.categorical)
+    return TargetModel(target, classifier, calibrator, float(rows.y.mean()), edges)
 
 
 def out_of_fold_margins(settings: ClassifierSettings, rows: Rows, *, seed: int) -> NDArray[np.float64]:

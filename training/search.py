@@ -1,4 +1,4 @@
-"""The search for a classifier: LightGBM's settings by Optuna, and logistic regression on RFM beside them."""
+"""The search for a classifier: LightGBM's settings by Optuna, and logistic regression beside them."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from typing import Any
 
 import optuna
 
+from models.calibrator import Calibrator
 from models.metrics import log_loss
 from models.propensity import LightGBMParams
 from models.purchase_model import BTYD_FEATURES
 from training.dataset import Dataset
-from training.fit import LOGIT_RFM, ClassifierSettings, fit_evaluated
+from training.fit import LOGIT_RFM, ClassifierSettings, logit_all
 
 __all__ = ["SearchResult", "search"]
 
@@ -33,7 +34,7 @@ class SearchResult:
     stopped_by_time : bool
         Whether the time limit ended it, which makes the result depend on the machine's speed.
     selection_log_loss : dict
-        Of the best LightGBM candidate and of logistic regression on RFM.
+        Of the best LightGBM candidate and of each logistic regression.
     """
 
     settings: ClassifierSettings
@@ -71,6 +72,7 @@ def search(
         Seconds, for the safety stop.
     """
     without_btyd = tuple(name for name in features if name not in BTYD_FEATURES)
+    with_btyd = len(without_btyd) < len(features)
     started = clock()
     stopped_by_time = False
 
@@ -88,24 +90,36 @@ def search(
 
     optuna.logging.set_verbosity(logging.WARNING)
     study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed), direction="minimize")
-    study.enqueue_trial(_FIRST)
+    study.enqueue_trial({**_FIRST, **({"with_btyd": False} if with_btyd else {})})
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         study.optimize(objective, n_trials=trials, callbacks=[after_trial])
 
     best = ClassifierSettings.from_dict(study.best_trial.user_attrs["settings"])
-    losses = {"lightgbm": float(study.best_value), "logit_rfm": _selection_loss(LOGIT_RFM, dataset, seed)}
+    # Of equal ones the first is kept.
+    candidates = {**_logits(features, without_btyd), "lightgbm": best}
+    losses = {
+        name: float(study.best_value) if settings is best else _selection_loss(settings, dataset, seed)
+        for name, settings in candidates.items()
+    }
     return SearchResult(
-        settings=LOGIT_RFM if losses["logit_rfm"] < losses["lightgbm"] else best,
+        settings=candidates[min(losses, key=losses.__getitem__)],
         trials=len(study.trials),
         stopped_by_time=stopped_by_time,
         selection_log_loss=losses,
     )
 
 
+def _logits(features: tuple[str, ...], without_btyd: tuple[str, ...]) -> dict[str, ClassifierSettings]:
+    # On purchases, many inputs that drift with the log's length tempt a linear model on one snapshot and mislead it on
+    # the next; on attributes there is nothing else to read.
+    if set(LOGIT_RFM.features) <= set(features):
+        return {"logit_rfm": LOGIT_RFM}
+    return {"logit_all": logit_all(without_btyd)}
+
+
 # Small and well regularised: on a few thousand customers most of what a search finds lies near it.
 _FIRST: dict[str, Any] = {
-    "with_btyd": False,
     "learning_rate": 0.05,
     "max_depth": 4,
     "num_leaves": 12,
@@ -128,11 +142,12 @@ def _suggest(trial: optuna.Trial, features: tuple[str, ...], without_btyd: tuple
         num_rounds=500,
         early_stopping_rounds=30,
     )
-    with_btyd = trial.suggest_categorical("with_btyd", [False, True])
+    with_btyd = len(without_btyd) < len(features) and trial.suggest_categorical("with_btyd", [False, True])
     return ClassifierSettings("lightgbm", features if with_btyd else without_btyd, asdict(params))
 
 
 def _selection_loss(settings: ClassifierSettings, dataset: Dataset, seed: int) -> float:
-    model = fit_evaluated(settings, dataset, seed=seed)
-    margin = model.classifier.raw_margin(dataset.calibration.inputs(settings.features))
-    return log_loss(dataset.calibration.y, model.calibrator.predict(margin))
+    classifier = settings.fit(dataset.train, seed=seed, early_stopping=dataset.early_stopping)
+    margin = classifier.raw_margin(dataset.calibration.inputs(settings.features))
+    calibrator = Calibrator().fit(margin, dataset.calibration.y)
+    return log_loss(dataset.calibration.y, calibrator.predict(margin))

@@ -5,7 +5,7 @@ from pathlib import Path
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
-from service.pages import at_risk, customer, models, segments
+from service.pages import at_risk, customer, drivers, models, propensities, segments
 
 __all__ = ["add_pages"]
 
@@ -14,6 +14,6 @@ _STATIC = Path(__file__).parent / "static"
 
 def add_pages(app: FastAPI) -> None:
     """Add all pages and their style sheet to an app."""
-    for page in (at_risk, customer, segments, models):
+    for page in (at_risk, customer, segments, propensities, drivers, models):
         app.include_router(page.router, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")

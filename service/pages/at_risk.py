@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
@@ -11,36 +10,19 @@ from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 from markupsafe import Markup
 
+from features.targets import CHURN
 from models.charts import gain_curve
 from service.deps import OpenDatabase, TheSettings
-from service.explained import explain, stored_columns
-from service.pages.links import customer_href, href
+from service.pages.links import href
+from service.pages.ranked import ROWS_A_PAGE, RankedRow, ranked_rows
 from service.pages.templating import render
 from service.parameters import CursorText, FormBudget
-from service.published_list import PublishedList, read_run
-from service.run_aggregates import BudgetOutcome
-from store.lists import ScoreRow, list_segment
+from service.published_list import PublishedList, list_of_segment, read_page
+from service.run_aggregates import BudgetOutcome, RankedBy
 
-__all__ = ["AtRiskPage", "AtRiskRow", "router"]
+__all__ = ["AtRiskPage", "router"]
 
 router = APIRouter()
-
-_ROWS_A_PAGE = 50
-
-
-@dataclass(frozen=True, slots=True)
-class AtRiskRow:
-    """One row of the list; `share` is its value at risk as a share of the first row's on this page."""
-
-    position: int
-    customer_id: str
-    href: str
-    value_at_risk: float | None
-    share: float
-    churn_probability: float | None
-    clv: float | None
-    days_since_last_purchase: int | None
-    sentence: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +31,12 @@ class AtRiskPage:
 
     Attributes
     ----------
-    customers, active : int
-        At risk, and in all segments that are judged.
+    customers : int
+        At risk.
+    why_nobody : str or None
+        Why nobody can be, for a model without churn.
+    ranked_by : RankedBy
+        What decides the order; "churn_probability" for a business without purchases, and so without clv.
     value_at_risk, clv : float or None
         Of those at risk, in `currency`.
     as_of, timezone, model_version, currency
@@ -63,9 +49,9 @@ class AtRiskPage:
         What they are expected to bring.
     save_rate, contact_cost : float
         By the policy.
-    gain_chart : Markup
-        Value at risk by number of contacts.
-    rows : tuple of AtRiskRow
+    gain_chart : Markup or None
+        Value at risk by number of contacts; None without clv.
+    rows : tuple of RankedRow
     next_href, first_href : str or None
         The page after, and the first one where this is not it.
     export_href : str
@@ -78,6 +64,8 @@ class AtRiskPage:
     section: ClassVar[str] = "at_risk"
 
     customers: int
+    why_nobody: str | None
+    ranked_by: RankedBy
     value_at_risk: float | None
     clv: float | None
     as_of: datetime | None
@@ -89,8 +77,8 @@ class AtRiskPage:
     outcome: BudgetOutcome | None
     save_rate: float
     contact_cost: float
-    gain_chart: Markup
-    rows: tuple[AtRiskRow, ...]
+    gain_chart: Markup | None
+    rows: tuple[RankedRow, ...]
     next_href: str | None
     first_href: str | None
     export_href: str
@@ -107,49 +95,33 @@ def show_at_risk(
     database: OpenDatabase, settings: TheSettings, budget: FormBudget = None, cursor: CursorText = None
 ) -> HTMLResponse:
     """Show the customers at risk, the most value at risk first."""
+    listing = list_of_segment("at_risk")
     with database.read() as session:
-        page = list_segment(session, "at_risk", limit=_ROWS_A_PAGE, cursor=cursor, budget=budget)
-        published = read_run(session, page.run)
-    totals = published.aggregates.segments["at_risk"]
+        page, published = read_page(session, listing, limit=ROWS_A_PAGE, cursor=cursor, budget=budget)
+    totals = published.aggregates.segments[listing.name]
     return render(
         AtRiskPage(
             customers=totals.customers,
+            why_nobody=None if CHURN in published.targets else totals.why_empty,
+            ranked_by=published.aggregates.ranked_by,
             value_at_risk=totals.value_at_risk,
             clv=totals.clv,
             as_of=page.run.as_of,
             timezone=settings.timezone,
             model_version=page.run.model_version,
             currency=published.aggregates.currency,
-            rule=published.rules["at_risk"],
+            rule=published.rules[listing.name],
             budget=budget,
             outcome=None if budget is None else published.aggregates.outcome(budget, published.policy),
             save_rate=published.policy.save_rate,
             contact_cost=published.policy.contact_cost,
-            gain_chart=_gain_chart(published, budget),
-            rows=_rows(page.rows, published.aggregates.currency),
+            gain_chart=_gain_chart(published, budget) if published.aggregates.has_clv else None,
+            rows=ranked_rows(page.rows, listing, published),
             next_href=page.next_cursor and href("/", budget=budget, cursor=page.next_cursor),
             first_href=cursor and href("/", budget=budget),
             export_href=href("/v1/at-risk", format="csv", budget=budget),
             caveats=published.aggregates.caveats,
         )
-    )
-
-
-def _rows(rows: Sequence[ScoreRow], currency: str) -> tuple[AtRiskRow, ...]:
-    largest = max((row.score.value_at_risk or 0.0 for row in rows), default=0.0) or 1.0
-    return tuple(
-        AtRiskRow(
-            position=row.position,
-            customer_id=row.customer_id,
-            href=customer_href(row.customer_id),
-            value_at_risk=row.score.value_at_risk,
-            share=(row.score.value_at_risk or 0.0) / largest,
-            churn_probability=row.score.churn_probability,
-            clv=row.score.clv,
-            days_since_last_purchase=row.score.days_since_last_purchase,
-            sentence=explain(stored_columns(row.score), currency).sentence,
-        )
-        for row in rows
     )
 
 

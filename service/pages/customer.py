@@ -12,14 +12,19 @@ from markupsafe import Markup
 from sqlalchemy.orm import Session
 
 from features.calendar import LocalCalendar
+from features.targets import CHURN
 from features.windows import Snapshot
 from models.charts import contribution_bars
+from models.driver_words import sides_of
 from service.deps import OpenDatabase, TheScorer, TheSettings
 from service.exceptions import ModelUnavailableError
-from service.explained import ExplainedScore, explain
+from service.explained import ExplainedScore, Explanation
+from service.modelled_targets import in_words
+from service.pages.ranked import titled
 from service.pages.templating import render
 from service.pages.timeline import PurchaseDay, purchase_days, timeline
 from service.parameters import CustomerIdInPath, CustomerIdInQuery
+from service.published_list import read_run
 from service.scorer import ScoredCustomers, Scorer
 from service.segment_rules import TITLES
 from store import memberships
@@ -28,20 +33,37 @@ from store.engine import Database
 from store.events import CustomerKeys, find_customer, read_events
 from store.scores import published_run, stored_score
 from store.settings import Settings
-from store.tables import Score, ScoringRun
 
-__all__ = ["CustomerPage", "ListedScore", "ScorePanel", "Stay", "router"]
+__all__ = ["CustomerPage", "ListedScore", "ReasonsPanel", "ScorePanel", "Stay", "router"]
 
 router = APIRouter()
 
 
 @dataclass(frozen=True, slots=True)
+class ReasonsPanel:
+    """Why the model of one target says what it says: the numbers, their picture, and what was asked."""
+
+    target_title: str
+    asked: str
+    told: Explanation
+    chart: Markup
+
+
+@dataclass(frozen=True, slots=True)
 class ScorePanel:
-    """A score computed now: what it says, how it comes about, and what it was made with."""
+    """A score computed now: what it says, how it comes about, and what it was made with.
+
+    `churn_asked` is what has to come about for a customer to have left, None without a model of churn; `propensities`
+    are title, probability and what has to come about, for each other target; without purchases (`has_clv`) there are no
+    amounts.
+    """
 
     score: ExplainedScore
     segments: tuple[str, ...]
-    chart: Markup | None
+    reasons: tuple[ReasonsPanel, ...]
+    churn_asked: str | None
+    propensities: tuple[tuple[str, float | None, str], ...]
+    has_clv: bool
     model_version: int
     policy_version: int
     horizon_days: int
@@ -52,7 +74,7 @@ class ScorePanel:
 class ListedScore:
     """What the published list says of the customer, to be compared with now."""
 
-    score: Score
+    score: ExplainedScore
     as_of: datetime | None
     model_version: int | None
 
@@ -161,12 +183,18 @@ def _score(session: Session, customer: CustomerKeys, scorer: Scorer) -> tuple[Sc
 
 
 def _panel(customer_id: str, scored: ScoredCustomers) -> ScorePanel:
-    bundle = scored.model.bundle
-    score = explain(scored.by_customer[customer_id], bundle.currency)
+    bundle, targets = scored.model.bundle, scored.targets
+    score = scored.explained(customer_id)
     return ScorePanel(
         score=score,
         segments=tuple(TITLES[name] for name in score.columns["segments"].split()),
-        chart=_reasons_chart(score) if score.reasons else None,
+        reasons=tuple(map(_reasons, score.explanations)),
+        churn_asked=in_words(targets[CHURN]) if CHURN in targets else None,
+        propensities=tuple(
+            (titled(name), None if told is None else told.probability, in_words(targets[name]))
+            for name, told in score.propensities.items()
+        ),
+        has_clv=bundle.purchases is not None,
         model_version=scored.model.version,
         policy_version=scored.policy_version,
         horizon_days=bundle.horizon_days,
@@ -174,19 +202,18 @@ def _panel(customer_id: str, scored: ScoredCustomers) -> ScorePanel:
     )
 
 
-def _reasons_chart(score: ExplainedScore) -> Markup:
-    labels = [reason.text or reason.feature for reason in score.reasons]
-    contributions = [reason.contribution for reason in score.reasons]
+def _reasons(told: Explanation) -> ReasonsPanel:
+    name, sides = told.target.name, sides_of(told.target.name)
     chart = contribution_bars(
-        [*labels, "all other features"],
-        [*contributions, score.all_other_features or 0.0],
-        title="What speaks for leaving and what for staying",
-        description="Contributions to the churn score in log-odds, the largest first.",
-        towards="speaks for leaving",
-        against="speaks for staying",
+        [*(reason.text or reason.feature for reason in told.reasons), "all other features"],
+        [*(reason.contribution for reason in told.reasons), told.all_other_features],
+        title=f"What speaks {sides.towards} and what {sides.against}",
+        description=f"Contributions to the {name} score in log-odds, the largest first.",
+        towards=f"speaks {sides.towards}",
+        against=f"speaks {sides.against}",
     )
     # Made by our own code, which escapes every label.
-    return Markup(chart)  # noqa: S704
+    return ReasonsPanel(titled(name), in_words(told.target), told, Markup(chart))  # noqa: S704
 
 
 def _timeline(purchases: tuple[PurchaseDay, ...], last_day: int, currency: str) -> Markup:
@@ -196,6 +223,7 @@ def _timeline(purchases: tuple[PurchaseDay, ...], last_day: int, currency: str) 
 
 
 def _listed(session: Session, key: int) -> ListedScore | None:
-    run: ScoringRun | None = published_run(session)
-    score = stored_score(session, key)
-    return None if run is None or score is None else ListedScore(score, run.as_of, run.model_version)
+    run, score = published_run(session), stored_score(session, key)
+    if run is None or score is None:
+        return None
+    return ListedScore(read_run(session, run).explained(score), run.as_of, run.model_version)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import quote, urlencode
 
-__all__ = ["customer_href", "href"]
+__all__ = ["customer_href", "href", "propensity_href"]
 
 
 def customer_href(customer_id: str) -> str:
@@ -19,6 +19,11 @@ def customer_href(customer_id: str) -> str:
     if "/" in customer_id or "\\" in customer_id or not customer_id.strip("."):
         return href("/customer", customer_id=customer_id)
     return f"/customers/{quote(customer_id, safe='')}"
+
+
+def propensity_href(target: str) -> str:
+    """Return the address of the list of a propensity; names of targets need no escape."""
+    return f"/propensities/{target}"
 
 
 def href(path: str, **values: object) -> str:

@@ -9,10 +9,11 @@ from typing import Any, ClassVar
 
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
-from markupsafe import Markup
 
+from features.targets import CHURN
 from service.deps import OpenDatabase, TheSettings
 from service.pages.model_report import ModelReport, read_report
+from service.pages.ranked import titled
 from service.pages.templating import render
 from service.parameters import ModelName
 from store import registry
@@ -25,12 +26,13 @@ router = APIRouter()
 
 @dataclass(frozen=True, slots=True)
 class ModelRow:
-    """One version: its aliases and the figures that promotion compares."""
+    """One version: its aliases and the figures of its leading target, which promotion compares."""
 
     version: int
     href: str
     aliases: tuple[str, ...]
     registered_at: datetime
+    target_title: str
     auc: float | None
     log_loss: float | None
 
@@ -53,14 +55,13 @@ class ModelsPage:
 
 @dataclass(frozen=True, slots=True)
 class ModelPage:
-    """Context of `model.html`: one version with its report and its calibration chart."""
+    """Context of `model.html`: one version with its report."""
 
     template: ClassVar[str] = "model.html"
     section: ClassVar[str] = "models"
 
     row: ModelRow
     report: ModelReport
-    calibration_chart: Markup | None
     bundle_hash: str
     timezone: str
 
@@ -85,10 +86,7 @@ def show_model(version: ModelName, database: OpenDatabase, settings: TheSettings
     with database.read() as session:
         found = registry.find_version(session, version)
         row = _row(found, registry.aliases(session))
-    report = read_report(found.report)
-    # Made by our own code from numbers alone.
-    chart = None if report.calibration_chart is None else Markup(report.calibration_chart)  # noqa: S704
-    return render(ModelPage(row, report, chart, found.bundle_hash, settings.timezone))
+    return render(ModelPage(row, read_report(found.report), found.bundle_hash, settings.timezone))
 
 
 def _row(version: ModelVersion, aliases: Mapping[str, int]) -> ModelRow:
@@ -98,6 +96,7 @@ def _row(version: ModelVersion, aliases: Mapping[str, int]) -> ModelRow:
         href=f"/models/{version.version}",
         aliases=tuple(sorted(alias for alias, holder in aliases.items() if holder == version.version)),
         registered_at=version.registered_at,
+        target_title=titled(target.get("name", CHURN)),
         auc=target.get("auc"),
         log_loss=target.get("log_loss"),
     )

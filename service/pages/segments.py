@@ -9,21 +9,28 @@ from typing import ClassVar
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
-from models.segments import SEGMENTS
 from service.deps import OpenDatabase, TheSettings
-from service.pages.links import customer_href, href
+from service.explained import Explanation
+from service.pages.links import customer_href, href, propensity_href
+from service.pages.ranked import ROWS_A_PAGE, titled
 from service.pages.templating import render
 from service.parameters import CursorText, SegmentName
-from service.published_list import read_published, read_run, require_segment
-from service.run_aggregates import SegmentTotals
+from service.published_list import PublishedList, list_of_segment, read_page, read_published
+from service.run_aggregates import RankedBy, SegmentTotals
 from service.segment_rules import TITLES
-from store.lists import list_segment
+from store.lists import ScoreRow
 
-__all__ = ["SegmentPage", "SegmentRow", "SegmentsPage", "SegmentsRow", "router"]
+__all__ = ["PropensityLink", "SegmentPage", "SegmentRow", "SegmentsPage", "SegmentsRow", "router"]
 
 router = APIRouter()
 
-_ROWS_A_PAGE = 50
+
+@dataclass(frozen=True, slots=True)
+class PropensityLink:
+    """The list of a target that is not churn."""
+
+    target_title: str
+    href: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +47,18 @@ class SegmentsRow:
 
 @dataclass(frozen=True, slots=True)
 class SegmentsPage:
-    """Context of `segments.html`: every segment, in the order of the policy, and the sums over all customers."""
+    """Context of `segments.html`: every segment, in the order of the policy, and the sums over all customers.
+
+    Without clv (`has_clv`) there are no amounts; `propensities` lead to the lists of the other targets.
+    """
 
     template: ClassVar[str] = "segments.html"
     section: ClassVar[str] = "segments"
 
     rows: tuple[SegmentsRow, ...]
     total: SegmentTotals
+    has_clv: bool
+    propensities: tuple[PropensityLink, ...]
     currency: str
     as_of: datetime | None
     timezone: str
@@ -71,11 +83,15 @@ class SegmentRow:
     clv: float | None
     expected_purchases: float | None
     days_since_last_purchase: int | None
+    propensities: tuple[float | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class SegmentPage:
-    """Context of `segment.html`: one segment's rule, sums and a page of its customers."""
+    """Context of `segment.html`: one segment's rule, sums and a page of its customers.
+
+    Each row has one number for each of `propensities`, the targets that are not churn.
+    """
 
     template: ClassVar[str] = "segment.html"
     section: ClassVar[str] = "segments"
@@ -84,6 +100,8 @@ class SegmentPage:
     rule: str
     totals: SegmentTotals
     rows: tuple[SegmentRow, ...]
+    ranked_by: RankedBy
+    propensities: tuple[PropensityLink, ...]
     currency: str
     as_of: datetime | None
     timezone: str
@@ -119,6 +137,8 @@ def show_segments(database: OpenDatabase, settings: TheSettings) -> HTMLResponse
                 for name, rule in published.rules.items()
             ),
             total=aggregates.total,
+            has_clv=aggregates.has_clv,
+            propensities=_links(published),
             currency=aggregates.currency,
             as_of=published.run.as_of,
             timezone=settings.timezone,
@@ -133,35 +153,47 @@ def show_segment(
     name: SegmentName, database: OpenDatabase, settings: TheSettings, cursor: CursorText = None
 ) -> HTMLResponse:
     """Show the customers of one segment."""
-    segment = require_segment(name, SEGMENTS)
+    listing = list_of_segment(name)
     with database.read() as session:
-        page = list_segment(session, segment, limit=_ROWS_A_PAGE, cursor=cursor)
-        published = read_run(session, page.run)
-    here = f"/segments/{segment}"
+        page, published = read_page(session, listing, limit=ROWS_A_PAGE, cursor=cursor)
+    here = f"/segments/{listing.name}"
     return render(
         SegmentPage(
-            segment_title=TITLES[segment],
-            rule=published.rules[segment],
-            totals=published.aggregates.segments[segment],
-            rows=tuple(
-                SegmentRow(
-                    position=row.position,
-                    customer_id=row.customer_id,
-                    href=customer_href(row.customer_id),
-                    value_at_risk=row.score.value_at_risk,
-                    churn_probability=row.score.churn_probability,
-                    clv=row.score.clv,
-                    expected_purchases=row.score.expected_purchases,
-                    days_since_last_purchase=row.score.days_since_last_purchase,
-                )
-                for row in page.rows
-            ),
+            segment_title=TITLES[listing.name],
+            rule=published.rules[listing.name],
+            totals=published.aggregates.segments[listing.name],
+            rows=tuple(_row(row, published) for row in page.rows),
+            ranked_by=published.aggregates.ranked_by,
+            propensities=_links(published),
             currency=published.aggregates.currency,
             as_of=page.run.as_of,
             timezone=settings.timezone,
             model_version=page.run.model_version,
             next_href=page.next_cursor and href(here, cursor=page.next_cursor),
             first_href=cursor and here,
-            export_href=href(f"/v1/segments/{segment}/customers", format="csv"),
+            export_href=href(f"/v1/segments/{listing.name}/customers", format="csv"),
         )
     )
+
+
+def _links(published: PublishedList) -> tuple[PropensityLink, ...]:
+    return tuple(PropensityLink(titled(name), propensity_href(name)) for name in published.propensities)
+
+
+def _row(row: ScoreRow, published: PublishedList) -> SegmentRow:
+    score = row.score
+    return SegmentRow(
+        position=row.position,
+        customer_id=row.customer_id,
+        href=customer_href(row.customer_id),
+        value_at_risk=score.value_at_risk,
+        churn_probability=score.churn_probability,
+        clv=score.clv,
+        expected_purchases=score.expected_purchases,
+        days_since_last_purchase=score.days_since_last_purchase,
+        propensities=tuple(map(_probability, published.explained(score).propensities.values())),
+    )
+
+
+def _probability(told: Explanation | None) -> float | None:
+    return None if told is None else told.probability

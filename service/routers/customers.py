@@ -6,10 +6,9 @@ from fastapi import APIRouter
 from sqlalchemy.orm import Session
 
 from service.deps import OpenDatabase
-from service.explained import explain, stored_columns
 from service.openapi import PROBLEMS, problems
 from service.parameters import CustomerIdInPath, CustomerIdInQuery
-from service.run_aggregates import RunAggregates
+from service.published_list import read_run
 from service.schemas.customers import AttributeOut, CustomerOut, MembershipOut
 from service.schemas.scores import StoredScore
 from store import memberships
@@ -60,5 +59,5 @@ def _stored_score(session: Session, customer_id: str, key: int) -> StoredScore |
     run, score = published_run(session), stored_score(session, key)
     if run is None or score is None:
         return None
-    aggregates = RunAggregates.of(run)
-    return StoredScore.stored(customer_id, explain(stored_columns(score), aggregates.currency), run, aggregates)
+    published = read_run(session, run)
+    return StoredScore.stored(customer_id, published.explained(score), published)

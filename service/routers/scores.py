@@ -5,7 +5,6 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from service.deps import OpenDatabase, TheScorer
-from service.explained import explain
 from service.openapi import PROBLEMS, problems
 from service.parameters import CustomerIdInPath, CustomerIdInQuery
 from service.schemas.scores import Score, ScoresAnswer, ScoresRequest
@@ -53,5 +52,4 @@ def _score(customer_id: str, database: Database, scorer: Scorer) -> Score:
 
 
 def _of(customer_id: str, scored: ScoredCustomers) -> Score:
-    score = explain(scored.by_customer[customer_id], scored.model.bundle.currency)
-    return Score.computed(customer_id, score, scored)
+    return Score.computed(customer_id, scored.explained(customer_id), scored)

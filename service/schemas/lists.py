@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from service.explained import explain, stored_columns
-from service.published_list import PublishedList
-from service.run_aggregates import BudgetOutcome, SegmentTotals
-from service.schemas.scores import ScoreNumbers, numbers_of
-from store.lists import ScoreRow
+from service.published_list import Listing, PublishedList
+from service.run_aggregates import BudgetOutcome, RankedBy, SegmentTotals
+from service.schemas.scores import Probability, ScoreNumbers, numbers_of
+from store.lists import Page, ScoreRow
 
 __all__ = [
+    "RUN_EXAMPLE",
     "AtRiskList",
     "BudgetOut",
     "CustomerList",
     "ListedCustomer",
     "OfRun",
     "Place",
+    "RankedList",
     "Rule",
     "SegmentOut",
     "SegmentsAnswer",
@@ -28,7 +29,7 @@ __all__ = [
     "totals_fields",
 ]
 
-_RUN_EXAMPLE: dict[str, Any] = {
+RUN_EXAMPLE: dict[str, Any] = {
     "scoring_run_id": 12,
     "as_of": "1998-07-01T00:00:00Z",
     "model_version": 3,
@@ -88,7 +89,7 @@ class SegmentsAnswer(OfRun):
         json_schema_extra={
             "examples": [
                 {
-                    **_RUN_EXAMPLE,
+                    **RUN_EXAMPLE,
                     "segments": [
                         {
                             "segment": "at_risk",
@@ -144,30 +145,59 @@ class ListedCustomer(ScoreNumbers, Place):
     """One row of a list."""
 
     sentence: str | None = Field(description="The reasons in words; the numbers are at the customer's score.")
+    propensities: dict[str, Probability | None] = Field(
+        description="Probability by target, churn apart; null for a customer whom its model does not judge."
+    )
 
     @classmethod
-    def of(cls, row: ScoreRow, currency: str) -> ListedCustomer:
-        """Return one row of a list of the store."""
-        score = explain(stored_columns(row.score), currency)
-        return cls(position=row.position, customer_id=row.customer_id, sentence=score.sentence, **numbers_of(score))
+    def of(cls, row: ScoreRow, published: PublishedList, target: str) -> ListedCustomer:
+        """Return one row of a list of the store, with the reasons of one target in words."""
+        score = published.explained(row.score)
+        told = score.of(target)
+        return cls(
+            position=row.position,
+            customer_id=row.customer_id,
+            sentence=None if told is None else told.sentence,
+            propensities={name: None if of is None else of.probability for name, of in score.propensities.items()},
+            **numbers_of(score),
+        )
 
 
-class CustomerList(OfRun):
+class RankedList(OfRun):
+    """One page of a list of customers."""
+
+    customers: int = Field(description="Customers in the list, on all pages together.")
+    rows: list[ListedCustomer] = Field(description="This page.")
+    next_cursor: str | None = Field(description="For the next page; null on the last.")
+
+    @classmethod
+    def of(cls, listing: Listing, page: Page, published: PublishedList, **further: Any) -> Self:
+        """Return one page of a list of the store; `further` are the fields that only this kind of list has."""
+        rows = [ListedCustomer.of(row, published, listing.target) for row in page.rows]
+        return cls(**run_fields(published), rows=rows, next_cursor=page.next_cursor, **further)
+
+
+class CustomerList(RankedList):
     """One page of a segment's customers, the most value at risk first."""
 
     segment: str = Field(description="Name of the segment.")
-    customers: int = Field(description="Customers in the segment, on all pages together.")
-    rows: list[ListedCustomer] = Field(description="This page.")
-    next_cursor: str | None = Field(description="For the next page; null on the last.")
+    ranked_by: RankedBy = Field(
+        description="What comes first: the most value_at_risk (those without one by clv), or, for a business without "
+        "purchases and so without clv, the highest churn_probability."
+    )
 
 
 class BudgetOut(BaseModel):
     """What a number of contacts is expected to bring, by the sums stored with the run."""
 
     contacts: int = Field(description="The budget, or all customers at risk where they are fewer.")
-    value_at_risk: float = Field(description="Of those contacted, in `currency`; never more than it truly is.")
+    value_at_risk: float | None = Field(
+        description="Of those contacted, in `currency`; never more than it truly is. Null without clv."
+    )
     save_rate: float = Field(description="Share of those contacted who stay because of it, by the policy.")
-    expected_saved_value: float = Field(description="save_rate times value_at_risk, in `currency`.")
+    expected_saved_value: float | None = Field(
+        description="save_rate times value_at_risk, in `currency`; null without clv."
+    )
     contact_cost: float = Field(description="Of one contact, by the policy, in `currency`.")
     cost: float = Field(description="contact_cost times contacts, in `currency`.")
 
@@ -191,8 +221,9 @@ class AtRiskList(CustomerList):
         json_schema_extra={
             "examples": [
                 {
-                    **_RUN_EXAMPLE,
+                    **RUN_EXAMPLE,
                     "segment": "at_risk",
+                    "ranked_by": "value_at_risk",
                     "customers": 812,
                     "rows": [],
                     "next_cursor": None,
@@ -210,5 +241,5 @@ class AtRiskList(CustomerList):
         }
     )
 
-    value_at_risk: float | None = Field(description="Of the whole list, in `currency`; null where it is empty.")
+    value_at_risk: float | None = Field(description="Of the whole list, in `currency`; null without clv.")
     budget: BudgetOut | None = Field(description="Null without `budget`.")

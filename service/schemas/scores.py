@@ -7,14 +7,16 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from service.explained import ExplainedScore
+from service.explained import ExplainedScore, Explanation
+from service.modelled_targets import horizon_of
 from service.parameters import CustomerId
-from service.run_aggregates import RunAggregates
+from service.published_list import PublishedList
 from service.scorer import ScoredCustomers
-from store.tables import ScoringRun
 
 __all__ = [
     "MadeWith",
+    "Probability",
+    "PropensityOut",
     "ReasonOut",
     "Score",
     "ScoreNumbers",
@@ -39,7 +41,7 @@ _NUMBERS_EXAMPLE: dict[str, Any] = {
     "clv": 214.6,
     "churn_probability": 0.48,
     "value_at_risk": 103.0,
-    "upsell_propensity": None,
+    "upsell_propensity": 0.18,
 }
 _REASONS_EXAMPLE: dict[str, Any] = {
     "base_value": 0.9,
@@ -63,6 +65,25 @@ _REASONS_EXAMPLE: dict[str, Any] = {
     "back to buy on 7 days.",
     "note": None,
     "caveats": ["With 546 days of history, season can't be told from trend."],
+    "propensities": {
+        "upsell": {
+            "description": "orders worth more than 1.25 times what was expected, on average",
+            "horizon_days": 90,
+            "probability": 0.18,
+            "base_value": -1.6,
+            "reasons": [
+                {
+                    "feature": "value_change_90d",
+                    "value": 41.5,
+                    "contribution": 0.31,
+                    "text": "USD 41.50 more was spent in the last 90 days than in the 90 before",
+                }
+            ],
+            "all_other_features": -0.18,
+            "raw_margin": -1.47,
+            "sentence": "USD 41.50 more was spent in the last 90 days than in the 90 before.",
+        }
+    },
 }
 _MADE_WITH_EXAMPLE: dict[str, Any] = {
     "customer_id": "04711",
@@ -90,7 +111,9 @@ class ScoreNumbers(BaseModel):
 
     segment: str = Field(description="The primary segment: the first that applies.")
     segments: list[str] = Field(description="All segments, in the order of the policy.")
-    eligible: bool = Field(description="Whether the customer is active: only these have a churn probability.")
+    eligible: bool = Field(
+        description="Whether the customer is active: only these are judged by the leading model, that of churn if any."
+    )
     frequency: int | None = Field(description="Repeat purchase days: distinct purchase days less one.")
     recency: int | None = Field(description="Days from the first to the last purchase day.")
     T: int | None = Field(description="Days from the first purchase day to the last day observed.")
@@ -103,9 +126,11 @@ class ScoreNumbers(BaseModel):
     )
     expected_purchases: float | None = Field(description="Purchase days expected within the horizon of the model.")
     expected_average_value: float | None = Field(description="Expected value of a purchase day, in `currency`.")
-    clv: float | None = Field(description="Discounted margin expected over the clv horizon, in `currency`.")
+    clv: float | None = Field(
+        description="Discounted margin expected over the clv horizon, in `currency`; null without purchases."
+    )
     churn_probability: Probability | None = Field(
-        description="Calibrated probability of no purchase within the horizon."
+        description="Calibrated probability of leaving within the horizon: no purchase, or what else the target is."
     )
     value_at_risk: float | None = Field(description="churn_probability times clv, in `currency`.")
     upsell_propensity: Probability | None = Field(description="Null while the model has no upsell target.")
@@ -118,12 +143,41 @@ def numbers_of(score: ExplainedScore) -> dict[str, Any]:
 
 
 class ReasonOut(BaseModel):
-    """One feature's part in a churn probability."""
+    """One feature's part in a probability."""
 
     feature: str = Field(description="Name of the feature, as in the catalogue.")
-    value: float | None = Field(description="The customer's own value; null where there is none.")
-    contribution: float = Field(description="Log-odds that it adds; above 0 speaks for leaving.")
+    value: float | str | None = Field(
+        description="The customer's own value, a number or the name of a category; null where there is none."
+    )
+    contribution: float = Field(description="Log-odds that it adds; above 0 speaks for leaving, or for the propensity.")
     text: str = Field(description="The value as a clause that a person can say.")
+
+
+class PropensityOut(BaseModel):
+    """How probable it is that something comes about for a customer, and why.
+
+    base_value plus the contributions of `reasons` plus `all_other_features` is raw_margin (within 1e-6).
+    """
+
+    description: str = Field(description="What has to come about.")
+    horizon_days: int | None = Field(description="Within so many days; null where a file of labels says what came.")
+    probability: Probability = Field(description="Calibrated probability that it comes about.")
+    base_value: float = Field(description="Log-odds from which the contributions start.")
+    reasons: list[ReasonOut] = Field(description="The features that weigh most, largest contribution first.")
+    all_other_features: float = Field(description="Sum of the contributions of all other features, in log-odds.")
+    raw_margin: float = Field(description="Log-odds before calibration.")
+    sentence: str = Field(description="The reasons as a person would say them.")
+
+    @classmethod
+    def of(cls, told: Explanation) -> Self:
+        """Return what the model of a propensity says of a customer."""
+        return cls(
+            description=told.target.describe(),
+            horizon_days=horizon_of(told.target),
+            probability=told.probability,
+            sentence=told.sentence,
+            **_log_odds(told),
+        )
 
 
 class Score(ScoreNumbers, MadeWith):
@@ -144,6 +198,9 @@ class Score(ScoreNumbers, MadeWith):
     sentence: str | None = Field(description="The reasons as a person would say them.")
     note: str | None = Field(description="Why there is no churn probability; null where there is one.")
     caveats: list[str] = Field(description="What every forecast of this model has to be read with.")
+    propensities: dict[str, PropensityOut | None] = Field(
+        description="What the model says by target, churn apart; null for a customer whom it does not judge."
+    )
 
     @classmethod
     def computed(cls, customer_id: str, score: ExplainedScore, made_with: ScoredCustomers) -> Self:
@@ -171,8 +228,9 @@ class StoredScore(Score):
     scoring_run_id: int = Field(description="The run that stored it.")
 
     @classmethod
-    def stored(cls, customer_id: str, score: ExplainedScore, run: ScoringRun, aggregates: RunAggregates) -> Self:
+    def stored(cls, customer_id: str, score: ExplainedScore, published: PublishedList) -> Self:
         """Return a score of a completed run."""
+        run, aggregates = published.run, published.aggregates
         return cls.model_validate(
             {
                 "scoring_run_id": run.id,
@@ -219,15 +277,26 @@ class ScoresAnswer(BaseModel):
 
 
 def _explained(score: ExplainedScore) -> dict[str, Any]:
+    nothing: dict[str, Any] = {"base_value": None, "reasons": [], "all_other_features": None, "raw_margin": None}
     return {
         **numbers_of(score),
-        "base_value": score.columns["base_value"],
+        **(nothing if score.churn is None else _log_odds(score.churn)),
+        "sentence": None if score.churn is None else score.churn.sentence,
+        "note": score.note,
+        "propensities": {
+            name: None if told is None else PropensityOut.of(told) for name, told in score.propensities.items()
+        },
+    }
+
+
+def _log_odds(told: Explanation) -> dict[str, Any]:
+    """Return the fields that add up."""
+    return {
+        "base_value": told.base_value,
         "reasons": [
             ReasonOut(feature=reason.feature, value=reason.value, contribution=reason.contribution, text=reason.text)
-            for reason in score.reasons
+            for reason in told.reasons
         ],
-        "all_other_features": score.all_other_features,
-        "raw_margin": score.columns["raw_margin"],
-        "sentence": score.sentence,
-        "note": score.note,
+        "all_other_features": told.all_other_features,
+        "raw_margin": told.raw_margin,
     }

@@ -1,7 +1,12 @@
-"""The one way in: files (and later requests) become canonical rows, which are identified, compared and stored."""
+"""The one way in: files (and later requests) become canonical rows, which are identified, compared and stored.
+
+Files of labels are read, and nothing of them is stored.
+"""
 
 from store.ingest.customers import ingest_customers
 from store.ingest.events import ingest_events
+from store.ingest.labels import Labels, read_labels
+from store.ingest.lookup import Join
 from store.ingest.mapping import EventMapping
 from store.ingest.rejections import Rejection
 from store.ingest.report import IngestReport
@@ -11,7 +16,10 @@ __all__ = [
     "EventMapping",
     "FileFormat",
     "IngestReport",
+    "Join",
+    "Labels",
     "Rejection",
     "ingest_customers",
     "ingest_events",
+    "read_labels",
 ]

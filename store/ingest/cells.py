@@ -64,14 +64,16 @@ def as_text(value: object) -> str | None:
         return None
     if isinstance(value, str):
         text = value
+    elif isinstance(value, bool):
+        return "true" if value else "false"
+    elif isinstance(value, int):
+        return str(value)
     elif isinstance(value, float):
         if math.isnan(value):
             return None
-        text = str(int(value)) if value.is_integer() else repr(value)
+        return str(int(value)) if value.is_integer() else repr(value)
     elif isinstance(value, Decimal):
         text = format(value.normalize(), "f") if value.is_finite() else str(value)
-    elif isinstance(value, bool):
-        text = "true" if value else "false"
     elif isinstance(value, bytes):
         text = value.decode("utf-8", "surrogateescape")
     elif isinstance(value, date):
@@ -101,8 +103,10 @@ def as_label(value: object) -> str | None:
 
 def as_id(value: object) -> str | None:
     """Return an id as text; 17850.0, which spreadsheets make of 17850, is 17850."""
+    if type(value) is int:
+        return str(value)
     text = as_label(value)
-    if text is not None and _WHOLE_FLOAT.fullmatch(text):
+    if text is not None and "." in text and _WHOLE_FLOAT.fullmatch(text):
         text = text.partition(".")[0]
     return text
 
@@ -111,12 +115,14 @@ def as_number(value: object) -> float | None:
     """Return a finite number, None if there is none."""
     if value is None:
         return None
-    if isinstance(value, str):
+    if isinstance(value, float):
+        number = value
+    elif isinstance(value, str):
         text = value.strip()
         if not text:
             return None
         number = float(text) if _NUMBER.fullmatch(text) else math.nan
-    elif isinstance(value, (int, float, Decimal)) and not isinstance(value, bool):
+    elif isinstance(value, (int, Decimal)) and not isinstance(value, bool):
         try:
             number = float(value)
         except OverflowError:

@@ -12,7 +12,7 @@ from store.exceptions import IngestError
 from store.ingest.cells import Cells
 from store.ingest.rejections import Rejection
 
-__all__ = ["ROWS_A_CHUNK", "Chunk", "require_columns"]
+__all__ = ["ROWS_A_CHUNK", "Chunk", "quoted", "require_columns"]
 
 ROWS_A_CHUNK = 32_768
 
@@ -51,11 +51,12 @@ def require_columns(file: str, wanted: Sequence[str], present: Sequence[str], hi
     """Raise `IngestError` unless the file has each wanted column exactly once."""
     if missing := [name for name in wanted if name not in present]:
         raise IngestError(
-            f"{file} has no column {_quoted(missing)}. The columns it has: {_quoted(present)}.{hint and ' ' + hint}"
+            f"{file} has no column {quoted(missing)}. The columns it has: {quoted(present)}.{hint and ' ' + hint}"
         )
     if doubled := [name for name in wanted if present.count(name) > 1]:
-        raise IngestError(f"{file} has more than one column {_quoted(doubled)}. Rename all but one.")
+        raise IngestError(f"{file} has more than one column {quoted(doubled)}. Rename all but one.")
 
 
-def _quoted(names: Sequence[str]) -> str:
+def quoted(names: Sequence[str]) -> str:
+    """Write names of columns as a person reads them."""
     return ", ".join(f"“{name.encode('utf-8', 'backslashreplace').decode()}”" for name in names)

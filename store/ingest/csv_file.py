@@ -21,7 +21,7 @@ from store.ingest.cells import Cells
 from store.ingest.chunks import ROWS_A_CHUNK, Chunk, require_columns
 from store.ingest.rejections import Rejection
 
-__all__ = ["read_csv"]
+__all__ = ["csv_columns", "read_csv"]
 
 _BLOCK = 1 << 18  # characters
 _LONGEST_LINE = 1 << 20
@@ -56,12 +56,23 @@ def read_csv(path: Path, columns: Sequence[str] | None, *, delimiter: str, encod
     """
     size = max(path.stat().st_size, 1)
     with path.open("rb") as raw:
-        stream: Any = gzip.GzipFile(fileobj=raw) if path.name.lower().endswith(".gz") else raw
-        records = _Records(_Lines(stream, encoding), delimiter)
+        records = _records(path, raw, delimiter, encoding)
         header = records.header(path.name)
         positions = _positions(path.name, header, columns)
         while not records.at_end:
             yield records.chunk(len(header), positions, lambda: min(raw.tell() / size, 1.0))
+
+
+def csv_columns(path: Path, *, delimiter: str, encoding: str) -> list[str]:
+    """Return the names of the columns of a CSV file, those without one left out."""
+    with path.open("rb") as raw:
+        header = _records(path, raw, delimiter, encoding).header(path.name)
+    return [name.strip() for name in header if name.strip()]
+
+
+def _records(path: Path, raw: Any, delimiter: str, encoding: str) -> _Records:
+    stream = gzip.GzipFile(fileobj=raw) if path.name.lower().endswith(".gz") else raw
+    return _Records(_Lines(stream, encoding), delimiter)
 
 
 def _positions(file: str, header: list[str], columns: Sequence[str] | None) -> dict[str, int]:

@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import partial
 from hashlib import blake2b
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -18,15 +18,17 @@ from store.engine import Database
 from store.exceptions import IngestError
 from store.ingest.attribute_kinds import KindFinder, attribute_value
 from store.ingest.cells import InstantReader, as_id
-from store.ingest.chunks import Chunk, require_columns
+from store.ingest.chunks import Chunk, quoted, require_columns
 from store.ingest.clock import Clock
 from store.ingest.keys import KeyCache
+from store.ingest.lookup import Join
 from store.ingest.ordinals import OrdinalCounter
 from store.ingest.rejections import Rejection, RejectionLog
 from store.ingest.report import IngestReport, Tally
+from store.ingest.rows import ROW, FileRows
 from store.ingest.screening import Screening, required
 from store.ingest.staging import StagingTable
-from store.ingest.table_file import PLAIN, FileFormat, file_hash, read_chunks
+from store.ingest.table_file import PLAIN, FileFormat, file_hash
 from store.settings import Settings
 from store.tables.base import to_microseconds
 
@@ -59,13 +61,15 @@ def ingest_customers(
     learnt_at_column: str | None = None,
     received_at: datetime,
     file_format: FileFormat = PLAIN,
+    joins: Sequence[Join] = (),
+    leave_out: Sequence[str] = (),
     progress: Callable[[float], None] | None = None,
 ) -> IngestReport:
     """Store what a CSV, CSV.gz or Parquet file says of customers; those that are unknown are created.
 
-    Every column but these two is an attribute: a number if all its cells are finite numbers, a date if all are ISO
-    8601 dates, else a category. An empty cell stores nothing and takes nothing away. The file is read twice: once for
-    the kinds, once to store.
+    Every column that is neither one of these two nor left out is an attribute: a number if all its cells are finite
+    numbers, a date if all are ISO 8601 dates, else a category. An empty cell stores nothing and takes nothing away. The
+    file is read twice: once for the kinds, once to store.
 
     Parameters
     ----------
@@ -74,12 +78,17 @@ def ingest_customers(
         For the time zone.
     path : Path
     customer_id_column : str
+        `:row` for the number of the row.
     learnt_at_column : str or None
         When each row was learnt. Without it, all counts as always known, and a changed value replaces the old one.
     received_at : datetime
         Now, aware; what was learnt more than 24 h ahead of it is rejected.
     file_format : FileFormat
-        How a CSV file is written.
+        How CSV files are written.
+    joins : sequence of Join
+        Files that bring more columns to the rows.
+    leave_out : sequence of str
+        Columns that are no attributes.
     progress : callable, optional
         Called with the share done, up to 1.
 
@@ -94,9 +103,17 @@ def ingest_customers(
     IngestError
         Before anything is stored, if the file is not what its name says, is empty, or lacks a column.
     """
-    reader = _CustomerReader(path.name, customer_id_column, learnt_at_column, settings, received_at)
+    own = [name for name in (customer_id_column, learnt_at_column) if name is not None]
+    if learnt_at_column == ROW:
+        raise IngestError(f"{ROW}, the number of the row, can stand for the customer id only. Name a column.")
+    if both := [name for name in own if name in leave_out]:
+        raise IngestError(f"The column {quoted(both)} is needed; it is no attribute anyway and can't be left out.")
+    file = FileRows(path, None, file_format, joins=joins, leave_out=leave_out)
+    require_columns(path.name, [name for name in own if name != ROW], file.names)
+    kinds = {_checked(name): KindFinder() for name in file.names if name not in own}
+    reader = _CustomerReader(customer_id_column, learnt_at_column, kinds, settings, received_at)
     report_progress = progress or (lambda _: None)
-    for chunk in read_chunks(path, None, file_format):
+    for chunk in file.chunks():
         reader.look_at(chunk)
         report_progress(chunk.done / 2)
 
@@ -110,7 +127,7 @@ def ingest_customers(
         )
         log.clear()
         writer = _AttributeWriter(database, connection, received)
-        for chunk in read_chunks(path, None, file_format):
+        for chunk in file.chunks():
             customers, rejections = reader.read(chunk)
             tally.read(chunk.n_read)
             stored = writer.write(customers)
@@ -119,7 +136,7 @@ def ingest_customers(
             tally.rejected(rejections)
             damage = chunk.damage
             report_progress(0.5 + chunk.done / 2)
-    return tally.report(path.name, damage)
+    return tally.report(path.name, damage, file.unmatched())
 
 
 class _Known(NamedTuple):
@@ -134,27 +151,26 @@ class _CustomerReader:
     """Reads the chunks of one file, first all to learn the kinds of its columns, then all again for their values."""
 
     def __init__(
-        self, file: str, customer_id: str, learnt_at: str | None, settings: Settings, received_at: datetime
+        self,
+        customer_id: str,
+        learnt_at: str | None,
+        kinds: dict[str, KindFinder],
+        settings: Settings,
+        received_at: datetime,
     ) -> None:
-        self._file = file
         self._customer_id = customer_id
         self._learnt_at = learnt_at
         self._read_instant = InstantReader(ZoneInfo(settings.timezone))
         self._clock = Clock(received_at)
-        self._kinds: dict[str, KindFinder] = {}
+        self._kinds = kinds
         self._copies = OrdinalCounter()
         self._seen = OrdinalCounter()
 
     def look_at(self, chunk: Chunk) -> None:
         """Learn from a chunk."""
-        if not self._kinds and chunk.columns:
-            own = [name for name in (self._customer_id, self._learnt_at) if name is not None]
-            require_columns(self._file, own, list(chunk.columns))
-            self._kinds = {_checked(name): KindFinder() for name in chunk.columns if name not in own}
-        for name, kind in self._kinds.items():
-            if name in chunk.columns:
-                kind.look_at(chunk.columns[name])
         if len(chunk.lines):
+            for name, kind in self._kinds.items():
+                kind.look_at(chunk.columns[name])
             rows = Screening(chunk)
             self._copies.count(self._keys(*self._who_and_when(rows))[rows.fit])
 
@@ -169,7 +185,7 @@ class _CustomerReader:
         superseded[rows.fit] = self._seen.count(keys) + 1 < self._copies.total(keys)
         rows.reject(superseded, self._customer_id, "duplicate", "stands again further down; its last row counts")
         columns = [
-            (name, kind.kind, rows.objects(name, partial(attribute_value, kind.kind)).tolist())
+            (name, kind.kind, rows.objects(name, partial(attribute_value, kind.kind)))
             for name, kind in self._kinds.items()
         ]
         known = [
@@ -182,7 +198,7 @@ class _CustomerReader:
         ]
         return known, chunk.broken + rows.rejections
 
-    def _who_and_when(self, rows: Screening) -> tuple[NDArray[np.object_], NDArray[np.int64]]:
+    def _who_and_when(self, rows: Screening) -> tuple[list[Any], NDArray[np.int64]]:
         customer_ids = rows.objects(self._customer_id, required(as_id, "customer_id"))
         if self._learnt_at is None:
             return customer_ids, np.full(len(rows), _ALWAYS_KNOWN, dtype=np.int64)
@@ -193,8 +209,8 @@ class _CustomerReader:
         return None if learnt_at is None else self._clock.admit(learnt_at)
 
     @staticmethod
-    def _keys(customer_ids: NDArray[np.object_], learnt_at: NDArray[np.int64]) -> NDArray[np.uint64]:
-        pairs = zip(customer_ids.tolist(), learnt_at.tolist(), strict=True)
+    def _keys(customer_ids: list[Any], learnt_at: NDArray[np.int64]) -> NDArray[np.uint64]:
+        pairs = zip(customer_ids, learnt_at.tolist(), strict=True)
         digests = b"".join(blake2b(f"{who}\0{when}".encode(), digest_size=8).digest() for who, when in pairs)
         return np.frombuffer(digests, dtype="<u8")
 
@@ -220,15 +236,15 @@ class _AttributeWriter:
         with self._database.transaction(connection):
             keys = self._customers.keys([row.customer_id for row in known])
             created = self._customers.created
-            _ATTRIBUTES.fill(
-                connection,
-                [
-                    (keys[row.customer_id], name, row.learnt_at, *attribute)
-                    for row in known
-                    for name, attribute in row.attributes.items()
-                ],
-            )
-            changed = set(_ATTRIBUTES.run(connection, _UPSERT))
+            attributes = [
+                (keys[row.customer_id], name, row.learnt_at, *attribute)
+                for row in known
+                for name, attribute in row.attributes.items()
+            ]
+            changed = set()
+            if attributes:
+                _ATTRIBUTES.fill(connection, list(zip(*attributes, strict=True)))
+                changed = set(_ATTRIBUTES.run(connection, _UPSERT))
         return sum(row.customer_id in created or (keys[row.customer_id], row.learnt_at) in changed for row in known)
 
 

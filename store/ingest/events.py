@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -12,12 +12,15 @@ from store.engine import Database
 from store.ingest.canonical import CanonicalRows
 from store.ingest.identity import RowIdentities, identify
 from store.ingest.keys import KeyCache
+from store.ingest.lookup import Join
 from store.ingest.mapping import EventMapping
 from store.ingest.ordinals import OrdinalCounter
 from store.ingest.parse import EventParser
+from store.ingest.proven_keys import keys_proven_by_writer
 from store.ingest.rejections import Rejection, RejectionLog
 from store.ingest.report import IngestReport, Tally
-from store.ingest.table_file import PLAIN, FileFormat, file_hash, read_chunks
+from store.ingest.rows import FileRows
+from store.ingest.table_file import PLAIN, FileFormat, file_hash
 from store.ingest.write import ROWS_A_TRANSACTION, EventWriter, OrderConflict
 from store.settings import Settings
 from store.tables.base import to_microseconds
@@ -33,6 +36,7 @@ def ingest_events(
     *,
     received_at: datetime,
     file_format: FileFormat = PLAIN,
+    joins: Sequence[Join] = (),
     progress: Callable[[float], None] | None = None,
 ) -> IngestReport:
     """Store the events of a CSV, CSV.gz or Parquet file.
@@ -51,7 +55,9 @@ def ingest_events(
     received_at : datetime
         Now, aware; what lies more than 24 h ahead of it is rejected.
     file_format : FileFormat
-        How a CSV file is written.
+        How CSV files are written.
+    joins : sequence of Join
+        Files that bring more columns to the rows, for the mapping to name.
     progress : callable, optional
         Called with the share done, up to 1.
 
@@ -65,12 +71,13 @@ def ingest_events(
         Before anything is stored, if the file is not what its name says, is empty, or lacks a column. A file that
         ends in the middle is stored as far as it goes, and `IngestReport.damage` says so.
     """
-    chunks = read_chunks(path, mapping.columns(), file_format)
+    file = FileRows(path, mapping.columns(), file_format, joins=joins)
+    chunks = file.chunks()
     parser = EventParser(mapping, settings, received_at)
     equals, tally, damage = OrdinalCounter(), Tally(), None
     source = mapping.source.strip()
     received = to_microseconds(received_at)
-    with database.bulk() as connection:
+    with database.bulk() as connection, keys_proven_by_writer(connection):
         source_id = _source_id(database, connection, source)
         log = RejectionLog(
             database, connection, file=path.name, file_hash=file_hash(path), source_id=source_id, received_at=received
@@ -87,7 +94,7 @@ def ingest_events(
             damage = chunk.damage
             if progress is not None:
                 progress(chunk.done)
-    return tally.report(path.name, damage, tally.refunds.count_unmatched(database))
+    return tally.report(path.name, damage, file.unmatched(), tally.refunds.count_unmatched(database))
 
 
 def _write(writer: EventWriter, rows: CanonicalRows, identities: RowIdentities, tally: Tally) -> list[OrderConflict]:

@@ -8,6 +8,7 @@ come; without an order id the head is as its one line.
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from store.ingest.canonical import CanonicalRows
 from store.ingest.ordinals import OrdinalCounter
+from store.ingest.texts import Texts, distinct_rows
 
 __all__ = ["RowIdentities", "identify", "message_ordinals", "order_key"]
 
@@ -28,16 +30,19 @@ class RowIdentities:
     ----------
     own : list of 16 bytes, one a row
         Of the event by itself, or of the line.
-    head : list of 16 bytes, one a row
-        Of the event that the row belongs to: the head of its order, or itself.
+    heads : list of 16 bytes
+        Of the events that rows belong to: heads of their orders, or themselves.
+    head : int64, one a row
+        Index into `heads`.
     """
 
     own: list[bytes]
-    head: list[bytes]
+    heads: list[bytes]
+    head: NDArray[np.int64]
 
     def take(self, rows: slice) -> RowIdentities:
         """Return those of some of the rows."""
-        return RowIdentities(self.own[rows], self.head[rows])
+        return RowIdentities(self.own[rows], self.heads, self.head[rows])
 
 
 def order_key(order_id: str) -> int:
@@ -57,56 +62,81 @@ def identify(rows: CanonicalRows, source: str, equals: OrdinalCounter) -> RowIde
     equals : OrdinalCounter
         What the rows of this file before these have counted.
     """
-    own: list[bytes] = [b""] * len(rows)
+    orders = _Orders(rows)
     ordinals = rows.message_ordinal.copy()
-    by_message = ordinals >= 0
-    for row in np.flatnonzero(by_message).tolist():
-        own[row] = _message(source, rows.message_id[row])
-
-    by_content = np.flatnonzero(~by_message)
-    contents = _contents(rows.take(by_content), source)
+    by_content = np.flatnonzero(ordinals < 0)
+    contents = _contents(rows.take(by_content), source, orders.texts, orders.of_row[by_content])
     ordinals[by_content] = equals.count(_keys(contents))
-    for row, digest in zip(by_content.tolist(), contents, strict=True):
-        own[row] = digest
-
+    own = contents
+    if len(by_content) < len(rows):
+        own = _messages(source, rows.message_id)
+        for row, content in zip(by_content.tolist(), contents, strict=True):
+            own[row] = content
     for row in np.flatnonzero(ordinals > 0).tolist():
-        own[row] = blake2b(own[row] + int(ordinals[row]).to_bytes(8, "big"), digest_size=16).digest()
-    return RowIdentities(own, _heads(rows, own))
+        own[row] = _digest(own[row] + int(ordinals[row]).to_bytes(8, "big"))
+    return RowIdentities(own, *orders.heads(own))
 
 
-def message_ordinals(source: str, message_ids: NDArray[np.object_], messages: OrdinalCounter) -> NDArray[np.int64]:
+def message_ordinals(source: str, message_ids: Texts, messages: OrdinalCounter) -> NDArray[np.int64]:
     """Return the place of each row among those of its message, -1 for rows without one.
 
     Every row that bears the message id counts, also one that will be rejected: repaired, it must not shift the others.
     """
     ordinals = np.full(len(message_ids), -1, dtype=np.int64)
-    bearing = np.flatnonzero(message_ids != None)  # noqa: E711 - element by element
-    ordinals[bearing] = messages.count(_keys([_message(source, message_ids[row]) for row in bearing.tolist()]))
+    bearing = message_ids.given
+    ordinals[bearing] = messages.count(_keys(_messages(source, message_ids.take(bearing))))
     return ordinals
 
 
-def _message(source: str, message_id: str) -> bytes:
-    # No text holds NUL, so that what is joined by it can't be cut in another way.
-    return blake2b(f"message\0{source}\0{message_id}".encode(), digest_size=16).digest()
+class _Orders:
+    """The orders of some rows, each as (event, customer, order id or "").
+
+    Attributes
+    ----------
+    texts : list of tuple of str
+    of_row : int64, one a row
+        Index into `texts`.
+    """
+
+    def __init__(self, rows: CanonicalRows) -> None:
+        columns = [rows.event, rows.customer_id, rows.order_id]
+        self.of_row, first = distinct_rows(columns)
+        self.texts = list(
+            zip(*([text or "" for text in column.take(first).tolist()] for column in columns), strict=True)
+        )
+        self._alone = np.flatnonzero(~rows.order_id.given)
+
+    def heads(self, own: list[bytes]) -> tuple[list[bytes], NDArray[np.int64]]:
+        """Return identities of heads, and the index of each row's head among them."""
+        # Without an order id a row is an event by itself, or an order of one line: its head is as itself, and that
+        # which its group would have is left empty.
+        heads = [_digest("\0".join(("order", *order)).encode()) if order[-1] else b"" for order in self.texts]
+        of_row = self.of_row.copy()
+        of_row[self._alone] = len(heads) + np.arange(len(self._alone))
+        return heads + [own[row] for row in self._alone.tolist()], of_row
 
 
-def _contents(rows: CanonicalRows, source: str) -> list[bytes]:
+def _contents(rows: CanonicalRows, source: str, orders: list[tuple[str, ...]], order: NDArray[np.int64]) -> list[bytes]:
     numbers = np.empty((len(rows), 3), dtype="<i8")
     numbers[:, 0] = rows.reported_at
     numbers[:, 1] = _bits(rows.quantity)
     numbers[:, 2] = _bits(rows.value)
-    packed = numbers.tobytes()
-    texts = zip(
-        rows.event.tolist(), rows.customer_id.tolist(), rows.order_id.tolist(), rows.product.tolist(), strict=True
-    )
+    # What rows share is put together once: all that is left to do for each of a million is to join and to hash.
+    beginnings = ["\0".join(("content", source, *texts, "")).encode() for texts in orders]
+    products = [f"{product}\0".encode() for product in (*rows.product.values, "")]
     return [
-        blake2b(
-            f"content\0{source}\0{event}\0{customer_id}\0{order_id or ''}\0{product or ''}\0".encode()
-            + packed[24 * row : 24 * row + 24],
-            digest_size=16,
-        ).digest()
-        for row, (event, customer_id, order_id, product) in enumerate(texts)
+        blake2b(beginnings[of] + products[product] + number, digest_size=16).digest()
+        for of, product, (number,) in zip(
+            order.tolist(), rows.product.codes.tolist(), struct.iter_unpack("24s", numbers.tobytes()), strict=True
+        )
     ]
+
+
+def _messages(source: str, message_ids: Texts) -> list[bytes]:
+    """Return the identity of each row's message; of no use for rows without one."""
+    # No text holds NUL, so that what is joined by it can't be cut in another way.
+    distinct = [_digest(f"message\0{source}\0{message_id}".encode()) for message_id in (*message_ids.values, "")]
+    return [distinct[code] for code in message_ids.codes.tolist()]
 
 
 def _bits(numbers: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -119,15 +149,5 @@ def _keys(digests: list[bytes]) -> NDArray[np.uint64]:
     return np.frombuffer(b"".join(digests), dtype="<u8")[::2].copy()
 
 
-def _heads(rows: CanonicalRows, own: list[bytes]) -> list[bytes]:
-    known: dict[tuple[str, str, str], bytes] = {}
-    heads = list(own)
-    orders = zip(rows.event.tolist(), rows.customer_id.tolist(), rows.order_id.tolist(), strict=True)
-    for row, order in enumerate(orders):
-        if order[2] is not None:
-            head = known.get(order)
-            if head is None:
-                head = blake2b("\0".join(("order", *order)).encode(), digest_size=16).digest()
-                known[order] = head
-            heads[row] = head
-    return heads
+def _digest(content: bytes) -> bytes:
+    return blake2b(content, digest_size=16).digest()

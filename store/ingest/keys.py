@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import Connection
 
-from store.ingest.staging import StagingTable
+from store.ingest.staging import NewRows, StagingTable
+from store.ingest.texts import Texts
 
 __all__ = ["KeyCache"]
 
@@ -40,19 +43,20 @@ class KeyCache:
 
     def __init__(self, connection: Connection, table: str, column: str, **always: int) -> None:
         self._connection = connection
-        self._incoming = StagingTable(table, (column,))
+        self._always = tuple(always.values())
         self._keys: dict[str, int] = {}
+        # The keys of the texts that were last asked for by code: chunks are written in several transactions.
+        self._values: tuple[str, ...] = ()
+        self._by_code = np.zeros(1, dtype=np.int64)
         self.created: set[str] = set()
-        name = self._incoming.name
-        self._select = f"SELECT t.{column}, t.id FROM {name} i JOIN {table} t ON t.{column} = i.{column}"
-        columns = ", ".join([column, *always])
-        values = ", ".join([column, *(str(int(value)) for value in always.values())])
-        # In one order everywhere, so that two processes never wait for each other in a circle.
-        self._insert = (
-            f"INSERT INTO {table} ({columns}) SELECT {values} FROM {name} ORDER BY {column} "
-            f"ON CONFLICT ({column}) DO NOTHING RETURNING {column}, id"
-        )
+        self._new = NewRows(table, (column, *always), key=(column,), returning=(column, "id"))
+        self._wanted = StagingTable(table, (column,), name=f"wanted_{table}")
+        self._select = f"SELECT t.{column}, t.id FROM {self._wanted.name} i JOIN {table} t ON t.{column} = i.{column}"
         self._is_ready = False
+        # PostgreSQL would use up a number for each text that is there already. After adding, another process may have
+        # been faster.
+        is_sqlite = connection.dialect.name == "sqlite"
+        self._steps = (self._add, self._find) if is_sqlite else (self._find, self._add, self._find)
 
     def keys(self, texts: Iterable[str]) -> dict[str, int]:
         """Return the key of each text; the mapping holds at least these texts."""
@@ -60,21 +64,44 @@ class KeyCache:
         if len(self._keys) + len(wanted) > _LARGEST_CACHE:
             self._keys.clear()
         self.created = set()
-        self._find(wanted - self._keys.keys())
-        unknown = wanted - self._keys.keys()
-        if unknown:
-            self._incoming.fill(self._connection, [(text,) for text in unknown])
-            new = dict(self._incoming.run(self._connection, self._insert))
-            self._keys.update(new)
-            self.created = set(new)
-            # Another process may have stored some in between.
-            self._find(unknown - new.keys())
+        for step in self._steps:
+            # Not a difference of sets: that would walk through all that is remembered.
+            wanted = {text for text in wanted if text not in self._keys}
+            if not wanted:
+                break
+            self._keys.update(step(sorted(wanted)))
         return self._keys
 
-    def _find(self, texts: set[str]) -> None:
-        if texts:
-            if not self._is_ready:
-                self._incoming.create(self._connection)
-                self._is_ready = True
-            self._incoming.fill(self._connection, [(text,) for text in texts])
-            self._keys.update(dict(self._incoming.run(self._connection, self._select)))
+    def of(self, texts: Texts) -> NDArray[np.int64]:
+        """Return the key of each row's text, 0 for none."""
+        if self._values is not texts.values:
+            self._values, self._by_code = texts.values, np.zeros(len(texts.values) + 1, dtype=np.int64)
+        unknown = np.unique(texts.codes[texts.given & (self._by_code[texts.codes] == 0)])
+        if len(unknown):
+            names = [texts.values[code] for code in unknown.tolist()]
+            keys = self.keys(names)
+            self._by_code[unknown] = [keys[name] for name in names]
+        return self._by_code[texts.codes]
+
+    def forget(self) -> None:
+        """Remember nothing: somebody else may have taken rows away."""
+        self._keys.clear()
+        self._values, self._by_code = (), np.zeros(1, dtype=np.int64)
+
+    def _find(self, texts: list[str]) -> dict[str, int]:
+        self._prepare()
+        self._wanted.fill(self._connection, [texts])
+        return dict(self._wanted.run(self._connection, self._select))
+
+    def _add(self, texts: list[str]) -> dict[str, int]:
+        self._prepare()
+        always = [[value] * len(texts) for value in self._always]
+        added = dict(self._new.add(self._connection, [texts, *always]))
+        self.created = set(added)
+        return added
+
+    def _prepare(self) -> None:
+        if not self._is_ready:
+            self._wanted.create(self._connection)
+            self._new.prepare(self._connection)
+            self._is_ready = True

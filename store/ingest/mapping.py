@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from store.events import ORDER_COMPLETED
 from store.exceptions import IngestError
+from store.ingest.rows import ROW
 
 __all__ = ["EventMapping"]
 
@@ -21,8 +22,9 @@ class EventMapping:
     Attributes
     ----------
     customer_id, occurred_at : str
-        Columns of who, and when. A time without an offset is wall time in the time zone of the business; in an hour
-        that the clocks go through twice it is the first.
+        Columns of who (`:row` for the number of the row, so that each row is a customer of its own), and when. A time
+        without an offset is wall time in the time zone of the business; in an hour that the clocks go through twice it
+        is the first.
     event : str
         Name of the event, for all rows.
     event_column : str or None
@@ -33,8 +35,10 @@ class EventMapping:
         Column of the row's value, without shipping and tax. An empty cell is an unknown value, 0 is a purchase for 0.
     quantity, unit_price : str or None
         Columns of the quantity and of the price of one; their product is the value where there is no `value`.
-    product, channel, discount, currency : str or None
+    product, channel, currency : str or None
         More columns.
+    discounts : tuple of str
+        Columns whose sum is the row's discount; empty cells are left out of it, and if all are empty it is unknown.
     categories : tuple of str
         Columns of where the product stands, coarse to fine.
     properties : tuple of str
@@ -61,7 +65,7 @@ class EventMapping:
     product: str | None = None
     categories: tuple[str, ...] = ()
     channel: str | None = None
-    discount: str | None = None
+    discounts: tuple[str, ...] = ()
     currency: str | None = None
     properties: tuple[str, ...] = ()
     message_id: str | None = None
@@ -75,12 +79,23 @@ class EventMapping:
             raise IngestError("A unit price needs a quantity to become a value. Name the column of the quantity too.")
         if self.cancelled_order_prefix is not None and self.order_id is None:
             raise IngestError("A prefix of cancelled orders needs order ids. Name the column of the order id too.")
+        if self.customer_id == ROW and self.order_id is not None:
+            raise IngestError(
+                f"With {ROW} as customer id every row is a customer of its own, so that no two can be lines of one "
+                "order. Name the column of the customer's id, or leave the order id out."
+            )
+        if ROW in (self.occurred_at, *self.columns()[1:]):
+            raise IngestError(f"{ROW}, the number of the row, can stand for the customer id only. Name a column.")
         if self.cancelled_order_prefix == "":
             raise IngestError("The prefix of cancelled orders is empty, which would make every order a refund.")
         for what, name in (("event", self.event), ("source", self.source)):
             if not name.strip() or "\0" in name or len(name) > 255:
                 raise IngestError(f"Expected a name of 1 to 255 characters for the {what}, got {name[:50]!r}.")
-        for what, names in (("category", self.categories), ("property", self.properties)):
+        for what, names in (
+            ("category", self.categories),
+            ("discount", self.discounts),
+            ("property", self.properties),
+        ):
             if len(set(names)) < len(names):
                 raise IngestError(f"A {what} column is named twice: {', '.join(names)}.")
         for name in self.columns():
@@ -101,12 +116,11 @@ class EventMapping:
             self.unit_price,
             self.product,
             self.channel,
-            self.discount,
             self.currency,
             self.message_id,
         )
         named = [name for name in single if name is not None]
-        return tuple(dict.fromkeys([*named, *self.categories, *self.properties]))
+        return tuple(dict.fromkeys([*named, *self.discounts, *self.categories, *self.properties]))
 
 
 def _check_date_format(date_format: str) -> None:

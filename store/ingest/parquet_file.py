@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,14 @@ from store.exceptions import IngestError
 from store.ingest.cells import Cells
 from store.ingest.chunks import ROWS_A_CHUNK, Chunk, require_columns
 
-__all__ = ["read_parquet"]
+__all__ = ["parquet_columns", "read_parquet"]
+
+
+def parquet_columns(path: Path) -> list[str]:
+    """Return the names of the columns of a Parquet file."""
+    with _open(path) as file:
+        names: list[str] = file.schema_arrow.names
+    return names
 
 
 def read_parquet(path: Path, columns: Sequence[str] | None) -> Iterator[Chunk]:
@@ -36,11 +44,7 @@ def read_parquet(path: Path, columns: Sequence[str] | None) -> Iterator[Chunk]:
     IngestError
         Without anything yielded, if the file or a column can't be used.
     """
-    try:
-        file = pq.ParquetFile(path, pre_buffer=False)
-    except (pa.ArrowException, OSError) as error:
-        raise IngestError(f"{path.name} can't be read as Parquet: {error}") from error
-    with file:
+    with _open(path) as file:
         schema = file.schema_arrow
         wanted = list(schema.names if columns is None else columns)
         require_columns(path.name, wanted, schema.names)
@@ -63,20 +67,42 @@ def read_parquet(path: Path, columns: Sequence[str] | None) -> Iterator[Chunk]:
                 return
 
 
+def _open(path: Path) -> Any:
+    try:
+        return pq.ParquetFile(path, pre_buffer=False)
+    except (pa.ArrowException, OSError) as error:
+        raise IngestError(f"{path.name} can't be read as Parquet: {error}") from error
+
+
 def _cells(array: pa.Array) -> Cells:
     if pa.types.is_dictionary(array.type):
         array = array.dictionary_decode()
     if pa.types.is_timestamp(array.type):
         # Instants are kept to the microsecond.
         array = array.cast(pa.timestamp("us", array.type.tz), safe=False)
-    encoded = array.dictionary_encode(null_encoding="encode")
-    codes = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int32)
-    return Cells(codes, [_value(value) for value in encoded.dictionary])
+    encoded = array.dictionary_encode()
+    values = _values(encoded.dictionary)
+    codes = encoded.indices.fill_null(len(values)).to_numpy(zero_copy_only=False).astype(np.int32)
+    return Cells(codes, [*values, None])
+
+
+def _values(dictionary: pa.Array) -> list[object]:
+    if pa.types.is_integer(dictionary.type) or pa.types.is_floating(dictionary.type):
+        numbers: list[object] = dictionary.to_numpy(zero_copy_only=False).tolist()
+        return numbers
+    if pa.types.is_timestamp(dictionary.type) and dictionary.type.tz is None:
+        moments = dictionary.to_numpy(zero_copy_only=False).tolist()
+        return [moment if isinstance(moment, datetime) else _out_of_range(dictionary.type) for moment in moments]
+    return [_value(scalar) for scalar in dictionary]
 
 
 def _value(scalar: Any) -> object:
     try:
         return scalar.as_py()
     except (ValueError, OverflowError):
-        # A date beyond what Python can hold; it will be rejected as no date.
-        return f"a value of type {scalar.type} out of range"
+        return _out_of_range(scalar.type)
+
+
+def _out_of_range(kind: Any) -> str:
+    # A date beyond what Python can hold; it will be rejected as no date.
+    return f"a value of type {kind} out of range"

@@ -20,6 +20,7 @@ from store.ingest.mapping import EventMapping
 from store.ingest.ordinals import OrdinalCounter
 from store.ingest.rejections import CellError, Rejection
 from store.ingest.screening import Screening, required
+from store.ingest.texts import Texts, distinct_rows
 from store.settings import Settings
 
 __all__ = ["EventParser"]
@@ -53,22 +54,22 @@ class EventParser:
             return _no_rows(), list(chunk.broken)
         mapping = self._mapping
         rows = Screening(chunk)
-        customer_id = rows.objects(mapping.customer_id, required(as_id, "customer_id"))
+        customer_id = rows.texts(mapping.customer_id, required(as_id, "customer_id"))
         reported_at = rows.integers(mapping.occurred_at, required(self._instant, "occurred_at"))
-        event = self._events(rows)
-        order_id = rows.objects(mapping.order_id, as_id)
-        product = rows.objects(mapping.product, as_id)
+        told_event = self._events(rows)
+        order_id = rows.texts(mapping.order_id, as_id)
+        product = rows.texts(mapping.product, as_id)
         quantity, value = self._amounts(rows)
-        discount = rows.numbers(mapping.discount)
+        discount = self._discounts(rows)
         rate = self._rates(rows, value, discount)
         category = _json_objects(rows, mapping.categories, _category)
         self._check_categories(rows, category)
-        channel = rows.objects(mapping.channel, as_label)
+        channel = rows.texts(mapping.channel, as_label)
         properties = _json_objects(rows, tuple(sorted(mapping.properties)), as_json)
-        message_id = rows.objects(mapping.message_id, as_id)
+        message_id = rows.texts(mapping.message_id, as_id)
 
-        named_order = self._find_refunds(event, order_id, quantity, value)
-        takes_back = np.isin(event, REFUND_EVENTS)
+        event, named_order = self._find_refunds(told_event, order_id, quantity, value)
+        takes_back = event.where(REFUND_EVENTS.__contains__)
         canonical = CanonicalRows(
             line=chunk.lines,
             event=event,
@@ -79,8 +80,8 @@ class EventParser:
             named_order=named_order,
             product=product,
             category=category,
-            channel=channel,
-            properties=properties,
+            channel=channel.ascending(),
+            properties=properties.ascending(),
             quantity=np.where(takes_back, np.abs(quantity), quantity),
             value=np.where(takes_back, np.abs(value), value),
             discount=discount,
@@ -94,10 +95,10 @@ class EventParser:
         reported_at = self._read_instant(value)
         return None if reported_at is None else self._clock.admit(reported_at)
 
-    def _events(self, rows: Screening) -> NDArray[np.object_]:
+    def _events(self, rows: Screening) -> Texts:
         if self._mapping.event_column is None:
-            return np.full(len(rows), self._mapping.event.strip(), dtype=np.object_)
-        return rows.objects(self._mapping.event_column, required(as_label, "event"))
+            return Texts.same(self._mapping.event.strip(), len(rows))
+        return rows.texts(self._mapping.event_column, required(as_label, "event"))
 
     def _amounts(self, rows: Screening) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return quantity, and value or else quantity x unit price."""
@@ -112,13 +113,21 @@ class EventParser:
             value = np.where(np.isnan(value), product, value)
         return quantity, value
 
+    def _discounts(self, rows: Screening) -> NDArray[np.float64]:
+        """Return the sum of the discounts that are known, NaN where none is."""
+        discount = np.full(len(rows), np.nan)
+        for column in self._mapping.discounts:
+            one = rows.numbers(column)
+            with np.errstate(over="ignore"):
+                discount = np.where(np.isnan(discount), one, discount + np.nan_to_num(one))
+            rows.reject(np.isinf(discount), column, "number", "makes the discount too large for a number")
+        return discount
+
     def _rates(self, rows: Screening, value: NDArray[np.float64], discount: NDArray[np.float64]) -> NDArray[np.float64]:
         column = self._mapping.currency
         if column is None:
             return np.ones(len(rows))
-        found = rows.objects(column, self._rate)
-        found[found == None] = 1.0  # noqa: E711 - element by element
-        rate = found.astype(np.float64)
+        rate = np.nan_to_num(rows.numbers(column, self._rate), nan=1.0)
         with np.errstate(over="ignore"):
             too_large = np.isinf(value * rate) | np.isinf(discount * rate)
         rows.reject(too_large, column, "number", "makes the value too large for a number")
@@ -137,35 +146,28 @@ class EventParser:
             )
         return rate
 
-    def _check_categories(self, rows: Screening, category: NDArray[np.object_]) -> None:
-        too_long = {text for text in set(category) - {None} if len(text.encode()) > _LONGEST_CATEGORY}
-        if too_long:
-            marked = np.array([text in too_long for text in category], dtype=np.bool_)
+    def _check_categories(self, rows: Screening, category: Texts) -> None:
+        too_long = category.where(lambda text: len(text.encode()) > _LONGEST_CATEGORY)
+        if too_long.any():
             reason = f"is too long together with the other levels; expected at most {_LONGEST_CATEGORY} bytes"
-            rows.reject(marked, self._mapping.categories[0], "text", reason)
+            rows.reject(too_long, self._mapping.categories[0], "text", reason)
 
     def _find_refunds(
-        self,
-        event: NDArray[np.object_],
-        order_id: NDArray[np.object_],
-        quantity: NDArray[np.float64],
-        value: NDArray[np.float64],
-    ) -> NDArray[np.object_]:
-        """Make refunds of what is told as one by prefix or sign (in `event`), and return the order that each row names.
+        self, event: Texts, order_id: Texts, quantity: NDArray[np.float64], value: NDArray[np.float64]
+    ) -> tuple[Texts, Texts]:
+        """Return the events, with refunds for what is told as one by prefix or sign, and the order that each row names.
 
         The id of a cancelled order without its prefix may be that of the order; where it is not, the refund finds its
         lines by product.
         """
-        named = order_id.copy()
         amount = np.where(np.isnan(quantity), value, quantity)
-        event[(event == ORDER_COMPLETED) & (amount < 0)] = _ORDER_REFUNDED
+        is_refund = event.where(ORDER_COMPLETED.__eq__) & (amount < 0)
         prefix = self._mapping.cancelled_order_prefix
-        if prefix is not None:
-            for row in np.flatnonzero(order_id != None).tolist():  # noqa: E711 - element by element
-                if order_id[row].startswith(prefix):
-                    event[row] = _ORDER_REFUNDED
-                    named[row] = order_id[row][len(prefix) :].strip() or None
-        return named
+        if prefix is None:
+            return event.replace(is_refund, _ORDER_REFUNDED), order_id
+        is_refund |= order_id.where(lambda text: text.startswith(prefix))
+        named_order = order_id.map(lambda text: text.removeprefix(prefix).strip() or None)
+        return event.replace(is_refund, _ORDER_REFUNDED), named_order
 
 
 def _category(value: object) -> str | None:
@@ -173,25 +175,22 @@ def _category(value: object) -> str | None:
     return None if text is None else json.dumps(text, ensure_ascii=False)
 
 
-def _json_objects(
-    rows: Screening, columns: Sequence[str], convert: Callable[[object], str | None]
-) -> NDArray[np.object_]:
-    """Return one JSON object a row, of column name to value; None where all are missing."""
-    objects = np.full(len(rows), None, dtype=np.object_)
+def _json_objects(rows: Screening, columns: Sequence[str], convert: Callable[[object], str | None]) -> Texts:
+    """Return one JSON object a row, of column name to value; none where all are missing."""
     if not columns:
-        return objects
+        return Texts.none(len(rows))
     names = [json.dumps(column, ensure_ascii=False) for column in columns]
-    made: dict[tuple[str | None, ...], str | None] = {}
-    for row, values in enumerate(zip(*(rows.objects(column, convert).tolist() for column in columns), strict=True)):
-        if values not in made:
-            members = [f"{name}: {value}" for name, value in zip(names, values, strict=True) if value is not None]
-            made[values] = "{" + ", ".join(members) + "}" if members else None
-        objects[row] = made[values]
-    return objects
+    values = [rows.texts(column, convert) for column in columns]
+    group, first = distinct_rows(values)
+    objects = []
+    for members in zip(*(column.take(first).tolist() for column in values), strict=True):
+        given = [f"{name}: {value}" for name, value in zip(names, members, strict=True) if value is not None]
+        objects.append("{" + ", ".join(given) + "}" if given else None)
+    return Texts.of(group, objects)
 
 
 def _no_rows() -> CanonicalRows:
-    texts, numbers, integers = np.empty(0, dtype=np.object_), np.empty(0), np.empty(0, dtype=np.int64)
+    texts, numbers, integers = Texts.none(0), np.empty(0), np.empty(0, dtype=np.int64)
     return CanonicalRows(
         line=integers,
         event=texts,

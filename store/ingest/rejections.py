@@ -129,20 +129,11 @@ class RejectionLog:
         ordered = sorted(rejections, key=lambda rejection: rejection.line)
         for start in range(0, len(ordered), _ROWS_A_TRANSACTION):
             with self._database.transaction(self._connection):
-                _ROWS.fill(
-                    self._connection,
-                    [
-                        (
-                            *self._of_file,
-                            rejection.line,
-                            rejection.column,
-                            rejection.value,
-                            rejection.code,
-                            rejection.reason,
-                        )
-                        for rejection in ordered[start : start + _ROWS_A_TRANSACTION]
-                    ],
-                )
+                rows = [
+                    (*self._of_file, row.line, row.column, row.value, row.code, row.reason)
+                    for row in ordered[start : start + _ROWS_A_TRANSACTION]
+                ]
+                _ROWS.fill(self._connection, list(zip(*rows, strict=True)))
                 _ROWS.run(self._connection, _KEEP)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from store.ingest.refunds import StoredRefunds
 from store.ingest.rejections import Rejection
+from store.ingest.rows import UnmatchedKeys
 
 __all__ = ["IngestReport", "Tally"]
 
@@ -32,6 +33,8 @@ class IngestReport:
         The first rejected rows of the file.
     damage : str or None
         What is wrong with a file that ends in the middle; what came before was stored.
+    unmatched_keys : tuple of UnmatchedKeys
+        For each file that was joined, how many of the rows read found no row there.
     refunds : StoredRefunds
         The refunds among those stored, to count the unmatched again once other files have been ingested too.
     """
@@ -45,6 +48,7 @@ class IngestReport:
     rejected_by_code: dict[str, int]
     examples: tuple[Rejection, ...]
     damage: str | None
+    unmatched_keys: tuple[UnmatchedKeys, ...]
     refunds: StoredRefunds = field(repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -79,7 +83,9 @@ class Tally:
         self._codes.update(rejection.code for rejection in rejections)
         self._examples = sorted([*self._examples, *rejections], key=lambda rejection: rejection.line)[:_EXAMPLES]
 
-    def report(self, file: str, damage: str | None, unmatched_refunds: int = 0) -> IngestReport:
+    def report(
+        self, file: str, damage: str | None, unmatched_keys: tuple[UnmatchedKeys, ...], unmatched_refunds: int = 0
+    ) -> IngestReport:
         """Return what has been counted."""
         return IngestReport(
             file=file,
@@ -91,5 +97,6 @@ class Tally:
             rejected_by_code=dict(sorted(self._codes.items())),
             examples=tuple(self._examples),
             damage=damage,
+            unmatched_keys=unmatched_keys,
             refunds=self.refunds,
         )

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from store.ingest.cells import as_number
 from store.ingest.chunks import Chunk
 from store.ingest.rejections import CellError, Rejection
+from store.ingest.texts import Texts
 
 __all__ = ["Screening", "required"]
 
@@ -39,42 +40,50 @@ class Screening:
     def __len__(self) -> int:
         return len(self.fit)
 
-    def objects(self, column: str | None, convert: Callable[[Any], Any]) -> NDArray[np.object_]:
-        """Convert a column, each distinct value once; None where there is no column, no value, or a wrong one."""
-        if column is None:
-            return np.full(len(self), None, dtype=np.object_)
-        cells = self._chunk.columns[column]
-        converted = np.empty(len(cells.values), dtype=np.object_)
-        wrong: dict[int, CellError] = {}
-        for code, value in enumerate(cells.values):
-            try:
-                converted[code] = convert(value)
-            except CellError as error:
-                wrong[code] = error
-        if wrong:
-            is_wrong = np.zeros(len(cells.values), dtype=np.bool_)
-            is_wrong[list(wrong)] = True
-            for row in np.flatnonzero(is_wrong[cells.codes] & self.fit).tolist():
-                self._reject(row, column, wrong[int(cells.codes[row])])
-        return converted[cells.codes]
+    def objects(self, column: str, convert: Callable[[Any], Any]) -> list[Any]:
+        """Convert a column, each distinct value once; None where there is no value, or a wrong one."""
+        codes, converted = self._converted(column, convert)
+        return [converted[code] for code in codes.tolist()]
+
+    def texts(self, column: str | None, convert: Callable[[Any], str | None]) -> Texts:
+        """Convert a column to texts; none where there is no column, no value, or a wrong one."""
+        return Texts.none(len(self)) if column is None else Texts.of(*self._converted(column, convert))
 
     def integers(self, column: str, convert: Callable[[Any], int]) -> NDArray[np.int64]:
         """Convert a column to integers; 0 where a value is wrong."""
-        found = self.objects(column, convert)
-        found[found == None] = 0  # noqa: E711 - element by element
-        return found.astype(np.int64)
+        codes, converted = self._converted(column, convert)
+        return np.array([0 if number is None else number for number in converted], dtype=np.int64)[codes]
 
-    def numbers(self, column: str | None) -> NDArray[np.float64]:
+    def numbers(self, column: str | None, convert: Callable[[Any], float | None] = as_number) -> NDArray[np.float64]:
         """Convert a column to finite numbers; NaN where there is no column, no value, or a wrong one."""
         if column is None:
             return np.full(len(self), np.nan)
-        return self.objects(column, _number_or_nan).astype(np.float64)
+        codes, converted = self._converted(column, convert)
+        return np.array([math.nan if number is None else number for number in converted], dtype=np.float64)[codes]
 
     def reject(self, rows: NDArray[np.bool_], column: str, code: str, reason: str) -> None:
         """Reject the rows marked, those already rejected aside."""
         error = CellError(code, reason)
         for row in np.flatnonzero(rows & self.fit).tolist():
             self._reject(row, column, error)
+
+    def _converted(self, column: str, convert: Callable[[Any], Any]) -> tuple[NDArray[np.int32], list[Any]]:
+        """Return the codes of a column, and what each stands for; reject the rows whose value is wrong."""
+        cells = self._chunk.columns[column]
+        converted: list[Any] = []
+        wrong: dict[int, CellError] = {}
+        for code, value in enumerate(cells.values):
+            try:
+                converted.append(convert(value))
+            except CellError as error:
+                converted.append(None)
+                wrong[code] = error
+        if wrong:
+            is_wrong = np.zeros(len(cells.values), dtype=np.bool_)
+            is_wrong[list(wrong)] = True
+            for row in np.flatnonzero(is_wrong[cells.codes] & self.fit).tolist():
+                self._reject(row, column, wrong[int(cells.codes[row])])
+        return cells.codes, converted
 
     def _reject(self, row: int, column: str, error: CellError) -> None:
         cells = self._chunk.columns[column]
@@ -95,8 +104,3 @@ def required(convert: Callable[[Any], Any], code: str) -> Callable[[Any], Any]:
         return found
 
     return converted
-
-
-def _number_or_nan(value: object) -> float:
-    number = as_number(value)
-    return math.nan if number is None else number

@@ -13,10 +13,10 @@ from pathlib import Path
 
 from store.exceptions import IngestError
 from store.ingest.chunks import Chunk
-from store.ingest.csv_file import read_csv
-from store.ingest.parquet_file import read_parquet
+from store.ingest.csv_file import csv_columns, read_csv
+from store.ingest.parquet_file import parquet_columns, read_parquet
 
-__all__ = ["PLAIN", "FileFormat", "file_hash", "read_chunks"]
+__all__ = ["PLAIN", "FileFormat", "column_names", "file_hash", "read_chunks"]
 
 _GZIP = b"\x1f\x8b"
 _PARQUET = b"PAR1"
@@ -95,6 +95,14 @@ def read_chunks(path: Path, columns: Sequence[str] | None, file_format: FileForm
         problem = "has column names but no rows" if first.damage is None else f"can't be read: {first.damage}"
         raise IngestError(f"{path.name} {problem}.")
     return itertools.chain([first], chunks)
+
+
+def column_names(path: Path, file_format: FileFormat = PLAIN) -> list[str]:
+    """Return the names of the columns of a file, as `read_chunks` knows them; raise `IngestError` as that does."""
+    _check(path, file_format)
+    if path.name.lower().endswith(".parquet"):
+        return parquet_columns(path)
+    return csv_columns(path, delimiter=file_format.delimiter, encoding=file_format.encoding)
 
 
 def file_hash(path: Path) -> bytes:

@@ -5,22 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import Connection, text
 
 from store.engine import Database
-from store.events import REFUND_EVENTS
-from store.ingest.batch import Batch
+from store.ingest.batch import Batch, KnownEvents, Rows, optional
 from store.ingest.canonical import CanonicalRows
 from store.ingest.identity import RowIdentities
 from store.ingest.keys import KeyCache
 from store.ingest.orders import HeadDetails, LineContent, OrderComparison, StoredHead, merge
-from store.ingest.staging import StagingTable, load
+from store.ingest.proven_keys import OtherWriters
+from store.ingest.staging import NewRows, StagingTable, Values, load
 
 __all__ = ["ROWS_A_TRANSACTION", "EventWriter", "OrderConflict", "Written"]
 
 ROWS_A_TRANSACTION = 2_048
 
-_EVENTS = StagingTable(
+_EVENTS = NewRows(
     "event",
     (
         "customer_key",
@@ -37,25 +39,16 @@ _EVENTS = StagingTable(
         "channel_id",
         "properties",
     ),
+    key=("identity",),
+    returning=("identity", "id"),
 )
-_LINES = StagingTable(
-    "order_line",
-    ("event_id", "identity", "occurred_at", "product_key", "category_id", "quantity", "value", "discount"),
-)
-
-# Sorted, so that processes that store the same rows wait for each other in one order and never in a circle.
-_INSERT_EVENTS = (
-    f"INSERT INTO event ({_EVENTS.columns}) SELECT {_EVENTS.columns} FROM {_EVENTS.name} ORDER BY identity "
-    "ON CONFLICT (identity) DO NOTHING RETURNING identity, id"
-)
-_INSERT_LINES = (
-    f"INSERT INTO order_line ({_LINES.columns}) SELECT {_LINES.columns} FROM {_LINES.name} ORDER BY event_id, identity "
-    "ON CONFLICT (event_id, identity) DO NOTHING RETURNING identity"
-)
+_LINE_COLUMNS = ("event_id", "identity", "occurred_at", "product_key", "category_id", "quantity", "value", "discount")
+_LINES = NewRows("order_line", _LINE_COLUMNS, key=("event_id", "identity"), returning=("identity",))
+_HEADS = StagingTable("event", ("identity",), name="known_head")
 _STORED_HEADS = (
     "SELECT e.identity, e.id, e.source_id, e.has_message_id, e.occurred_at, e.reported_at, e.properties, c.name "
-    f"FROM {_EVENTS.name} i JOIN event e ON e.identity = i.identity LEFT JOIN channel c ON c.id = e.channel_id "
-    "WHERE i.order_id IS NOT NULL ORDER BY e.id"
+    f"FROM {_HEADS.name} i JOIN event e ON e.identity = i.identity LEFT JOIN channel c ON c.id = e.channel_id "
+    "ORDER BY e.id"
 )
 _UPDATE_HEAD = text(
     "UPDATE event SET occurred_at = :occurred_at, reported_at = :reported_at, properties = :properties, "
@@ -124,141 +117,131 @@ class EventWriter:
         self._categories = KeyCache(connection, "category", "levels")
         self._channels = KeyCache(connection, "channel", "name")
         self._comparison = OrderComparison()
+        self._others = OtherWriters(connection)
         with database.transaction(connection):
-            _EVENTS.create(connection)
-            _LINES.create(connection)
+            _EVENTS.prepare(connection)
+            _LINES.prepare(connection)
+            _HEADS.create(connection)
 
     def write(self, rows: CanonicalRows, identities: RowIdentities) -> Written:
         """Store what is new of some thousand rows, in one transaction: all or nothing."""
         batch = Batch(rows, identities)
         with self._database.transaction(self._connection):
-            new = self._insert_events(batch)
-            stored_heads = self._stored_heads(new) if len(new) < len(batch.details) else {}
-            fitting, conflicting = self._fit_lines(batch, new, stored_heads)
-            new_lines = self._insert_lines(batch, fitting, new)
-            self._update_heads(batch, stored_heads, fitting, new_lines)
-            conflicts = self._compare(batch, conflicting, stored_heads)
-            customers = self._customers.keys(set(batch.customer_id))
-        stored_rows = [row for row, own in enumerate(batch.own) if own in (new_lines if batch.is_line[row] else new)]
-        # A request may hold a row twice; it is stored once.
-        stored = len({batch.own[row] for row in stored_rows})
-        refunds = [
-            (customers[batch.customer_id[row]], batch.own[row])
-            for row in stored_rows
-            if batch.event[row] in REFUND_EVENTS
-        ]
-        return Written(stored, len(rows) - stored - len(conflicts), conflicts, refunds)
+            if self._others.have_written():
+                self._forget_keys()
+            customers = self._customers.of(batch.rows.customer_id)
+            known = self._insert_events(batch, customers)
+            fitting, conflicting = self._fit_lines(batch, known)
+            is_stored = known.is_new[batch.event] & ~batch.is_line
+            is_stored[self._insert_lines(batch, fitting, known)] = True
+            self._update_heads(batch, known, np.flatnonzero(is_stored & batch.is_line))
+            conflicts = self._compare(batch, conflicting, known)
+        refunds = np.flatnonzero(is_stored & batch.is_refund).tolist()
+        stored = int(np.count_nonzero(is_stored))
+        return Written(
+            stored,
+            len(rows) - stored - len(conflicts),
+            conflicts,
+            [(int(customers[row]), batch.own[row]) for row in refunds],
+        )
 
-    def _insert_events(self, batch: Batch) -> dict[bytes, int]:
-        """Store events by themselves and heads of orders; return the id of each that is new."""
-        connection = self._connection
-        customers = self._customers.keys(batch.customer_id)
-        event_types = self._event_types.keys(batch.event)
-        channels = self._channels.keys(_given(batch.channel))
-        _EVENTS.fill(
+    def _forget_keys(self) -> None:
+        for keys in (self._customers, self._event_types, self._products, self._categories, self._channels):
+            keys.forget()
+
+    def _insert_events(self, batch: Batch, customers: NDArray[np.int64]) -> KnownEvents:
+        """Store events by themselves and heads of orders; return what is known of all of them then."""
+        connection, rows, first = self._connection, batch.rows, batch.first
+        details = batch.details()
+        channels = self._channels.of(details.channel)
+        added = _EVENTS.add(
             connection,
             [
-                (
-                    customers[batch.customer_id[row]],
-                    event_types[batch.event[row]],
-                    details.occurred_at,
-                    details.reported_at,
-                    self._received_at,
-                    self._source_id,
-                    batch.has_message_id[row],
-                    identity,
-                    batch.order_id[row],
-                    batch.order_key(row),
-                    None if batch.is_line[row] else batch.value[row],
-                    None if details.channel is None else channels[details.channel],
-                    details.properties,
-                )
-                for (identity, details), row in zip(batch.details.items(), batch.first_row.values(), strict=True)
+                customers[first],
+                self._event_types.of(rows.event)[first],
+                details.occurred_at,
+                details.reported_at,
+                [self._received_at] * len(first),
+                [self._source_id] * len(first),
+                batch.has_message_id[first],
+                batch.heads,
+                rows.order_id.take(first).tolist(),
+                batch.order_keys(),
+                np.where(batch.is_line, np.nan, rows.value * rows.rate)[first],
+                optional(channels, channels == 0),
+                details.properties.tolist(),
             ],
         )
-        return dict(_EVENTS.run(connection, _INSERT_EVENTS))
+        new = {bytes(identity): event_id for identity, event_id in added}
+        is_order = rows.order_id.given[first].tolist()
+        stored = self._stored_heads(
+            [head for head, named in zip(batch.heads, is_order, strict=True) if named and head not in new]
+        )
+        return KnownEvents.of(batch, new, stored, self._source_id)
 
-    def _stored_heads(self, new: dict[bytes, int]) -> dict[bytes, StoredHead]:
+    def _stored_heads(self, identities: Sequence[bytes]) -> dict[bytes, StoredHead]:
         """Read the heads of orders that were there before, and keep others from changing them meanwhile."""
+        if not identities:
+            return {}
+        _HEADS.fill(self._connection, [identities])
         lock = "" if self._database.is_sqlite else " FOR NO KEY UPDATE OF e"
         return {
             bytes(identity): StoredHead(event_id, source_id, bool(has_message_id), HeadDetails(*details))
-            for identity, event_id, source_id, has_message_id, *details in self._connection.exec_driver_sql(
-                _STORED_HEADS + lock
+            for identity, event_id, source_id, has_message_id, *details in _HEADS.run(
+                self._connection, _STORED_HEADS + lock
             )
-            if bytes(identity) not in new
         }
 
-    def _fit_lines(
-        self, batch: Batch, new: dict[bytes, int], stored_heads: dict[bytes, StoredHead]
-    ) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
-        """Return (row, event id) of the lines that their orders take, and of those that must be compared with it."""
-        fitting: list[tuple[int, int]] = []
-        conflicting: list[tuple[int, int]] = []
-        for row in batch.lines:
-            head = batch.head[row]
-            stored_head = stored_heads.get(head)
-            if stored_head is None:
-                # Without an order id, a head that is there has its line.
-                if (event_id := new.get(head)) is None:
-                    continue
-                fits = batch.has_message_id[row] == batch.has_message_id[batch.first_row[head]]
-            else:
-                event_id = stored_head.event_id
-                fits = (stored_head.source_id, stored_head.has_message_id) == (
-                    self._source_id,
-                    batch.has_message_id[row],
-                )
-            (fitting if fits else conflicting).append((row, event_id))
-        return fitting, conflicting
+    def _fit_lines(self, batch: Batch, known: KnownEvents) -> tuple[Rows, Rows]:
+        """Return the lines that their orders take, and those that must be compared with what the order has."""
+        # Without an order id, a head that is there has its line.
+        lines = batch.is_line & (known.event_id > 0)[batch.event]
+        fits = (known.source_id == self._source_id)[batch.event] & (
+            known.has_message_id[batch.event] == batch.has_message_id
+        )
+        return np.flatnonzero(lines & fits), np.flatnonzero(lines & ~fits)
 
-    def _insert_lines(self, batch: Batch, lines: Sequence[tuple[int, int]], new: dict[bytes, int]) -> set[bytes]:
-        """Store lines of orders; return the identities of those that are new."""
-        if not lines:
-            return set()
-        connection = self._connection
-        products = self._products.keys(_given(batch.product))
-        categories = self._categories.keys(_given(batch.category))
-        # By identity, because a request may hold a row twice.
-        of_new_orders: dict[bytes, tuple[object, ...]] = {}
-        of_stored_orders: dict[bytes, tuple[object, ...]] = {}
-        for row, event_id in lines:
-            own, product, category = batch.own[row], batch.product[row], batch.category[row]
-            (of_new_orders if batch.head[row] in new else of_stored_orders)[own] = (
-                event_id,
-                own,
-                batch.occurred_at[row],
-                None if product is None else products[product],
-                None if category is None else categories[category],
-                batch.quantity[row],
-                batch.value[row],
-                batch.discount[row],
-            )
+    def _insert_lines(self, batch: Batch, lines: Rows, known: KnownEvents) -> Rows:
+        """Store lines of orders; return those that are new."""
+        of_new_orders = known.is_new[batch.event[lines]]
         # Nobody else can have lines of an order that is only now being stored.
-        load(connection, "order_line", _LINES.column_names, of_new_orders.values())
-        new_lines = set(of_new_orders)
-        if of_stored_orders:
-            _LINES.fill(connection, of_stored_orders.values())
-            new_lines.update(identity for (identity,) in _LINES.run(connection, _INSERT_LINES))
-        return new_lines
+        new = lines[of_new_orders]
+        if len(new):
+            new = new[np.argsort(known.event_id[batch.event[new]], kind="stable")]
+            load(self._connection, "order_line", _LINE_COLUMNS, self._line_columns(batch, new, known))
+        others = lines[~of_new_orders]
+        if len(others):
+            added = _LINES.add(self._connection, self._line_columns(batch, others, known))
+            inserted = {bytes(identity) for (identity,) in added}
+            others = others[[batch.own[row] in inserted for row in others.tolist()]]
+        return np.concatenate([new, others])
 
-    def _update_heads(
-        self,
-        batch: Batch,
-        stored_heads: dict[bytes, StoredHead],
-        lines: Iterable[tuple[int, int]],
-        new_lines: set[bytes],
-    ) -> None:
+    def _line_columns(self, batch: Batch, lines: Rows, known: KnownEvents) -> list[Values]:
+        rows = batch.rows
+        products = self._products.of(rows.product.take(lines))
+        categories = self._categories.of(rows.category.take(lines))
+        rate = rows.rate[lines]
+        return [
+            known.event_id[batch.event[lines]],
+            [batch.own[row] for row in lines.tolist()],
+            rows.occurred_at[lines],
+            optional(products, products == 0),
+            optional(categories, categories == 0),
+            rows.quantity[lines],
+            rows.value[lines] * rate,
+            rows.discount[lines] * rate,
+        ]
+
+    def _update_heads(self, batch: Batch, known: KnownEvents, new_lines: Rows) -> None:
         """Let the heads that were there before take what they have from their earliest line."""
-        merged: dict[bytes, HeadDetails] = {}
-        for row, _ in lines:
-            head = batch.head[row]
-            if head in stored_heads and batch.own[row] in new_lines:
-                merged[head] = merge(merged.get(head, stored_heads[head].details), batch.row_details(row))
+        merged: dict[int, HeadDetails] = {}
+        for row in new_lines[~known.is_new[batch.event[new_lines]]].tolist():
+            event = int(batch.event[row])
+            merged[event] = merge(merged.get(event, known.stored[event].details), batch.row_details(row))
         changed = sorted(
-            (stored_heads[head].event_id, details)
-            for head, details in merged.items()
-            if details != stored_heads[head].details
+            (known.stored[event].event_id, details)
+            for event, details in merged.items()
+            if details != known.stored[event].details
         )
         if changed:
             channels = self._channels.keys(_given(details.channel for _, details in changed))
@@ -276,30 +259,37 @@ class EventWriter:
                 ],
             )
 
-    def _compare(
-        self, batch: Batch, lines: Sequence[tuple[int, int]], stored_heads: dict[bytes, StoredHead]
-    ) -> list[OrderConflict]:
+    def _compare(self, batch: Batch, lines: Rows, known: KnownEvents) -> list[OrderConflict]:
         """Return the lines that their order, told by another source, does not have already."""
-        if not lines:
+        if not len(lines):
             return []
+        rows = batch.rows.take(lines)
+        events = batch.event[lines]
+        value = rows.value * rows.rate
         contents = [
-            LineContent(event_id, batch.reported_at[row], batch.product[row], batch.quantity[row], batch.value[row])
-            for row, event_id in lines
+            LineContent(*content)
+            for content in zip(
+                known.event_id[events].tolist(),
+                rows.reported_at.tolist(),
+                rows.product.tolist(),
+                optional(rows.quantity, np.isnan(rows.quantity)),
+                optional(value, np.isnan(value)),
+                strict=True,
+            )
         ]
-        known = self._comparison.already_there(self._connection, contents)
+        are_there = self._comparison.already_there(self._connection, contents)
         sources = {row.id: row.name for row in self._connection.execute(text("SELECT id, name FROM source"))}
+        order_ids = rows.order_id.tolist()
         conflicts = []
-        for (row, _), is_known in zip(lines, known, strict=True):
-            if not is_known:
-                head = stored_heads.get(batch.head[row])
-                source_id = self._source_id if head is None else head.source_id
-                has_message_id = not batch.has_message_id[row] if head is None else head.has_message_id
-                how = "with" if has_message_id else "without"
+        for line, is_there in enumerate(are_there):
+            if not is_there:
+                source = sources[int(known.source_id[events[line]])]
+                how = "with" if known.has_message_id[events[line]] else "without"
                 reason = (
-                    f"order {batch.order_id[row]} is stored already from source “{sources[source_id]}” {how} message "
+                    f"order {order_ids[line]} is stored already from source “{source}” {how} message "
                     "ids, and has no such line there; remove one of the two, or name the same source"
                 )
-                conflicts.append(OrderConflict(batch.line[row], str(batch.order_id[row]), reason))
+                conflicts.append(OrderConflict(int(rows.line[line]), str(order_ids[line]), reason))
         return conflicts
 
 

@@ -2,10 +2,12 @@
 
 from store.tables.base import Base, Instant
 from store.tables.customers import Customer, CustomerAttribute
+from store.tables.drivers import DriverReport
 from store.tables.events import Category, Channel, Event, EventType, OrderLine, Product, RejectedRow, Source
 from store.tables.registry import ModelAlias, ModelPromotion, ModelVersion, TrainingRun
 from store.tables.scores import PublishedRun, Score, ScoringRun, SegmentListing
 from store.tables.segments import SegmentCutoffs, SegmentMembership, SegmentPolicyVersion
+from store.tables.targets import TargetSetVersion
 
 __all__ = [
     "Base",
@@ -13,6 +15,7 @@ __all__ = [
     "Channel",
     "Customer",
     "CustomerAttribute",
+    "DriverReport",
     "Event",
     "EventType",
     "Instant",
@@ -30,5 +33,6 @@ __all__ = [
     "SegmentMembership",
     "SegmentPolicyVersion",
     "Source",
+    "TargetSetVersion",
     "TrainingRun",
 ]

@@ -76,10 +76,16 @@ class Score(Base):
     reasons: Mapped[str | None] = mapped_column(
         doc='JSON: [[feature, value, contribution], …], the top ones; then ["", null, all other features].'
     )
+    propensities: Mapped[str | None] = mapped_column(
+        doc="JSON: what each model but that of churn says, by target: probability, raw_margin, base_value, reasons."
+    )
 
 
 class SegmentListing(Base):
-    """The order of one segment's list in one run: read backwards by its key, a page at a time."""
+    """The order of one list in one run: read backwards by its key, a page at a time.
+
+    A list is that of a segment, or `<target>_propensity`: everybody whom that model judges.
+    """
 
     __tablename__ = "segment_listing"
     __table_args__ = ({"sqlite_with_rowid": False},)
@@ -87,6 +93,7 @@ class SegmentListing(Base):
     scoring_run_id: Mapped[int] = mapped_column(ForeignKey("scoring_run.id"), primary_key=True)
     segment: Mapped[str] = mapped_column(primary_key=True)
     rank_value: Mapped[float] = mapped_column(
-        primary_key=True, doc="Value at risk; clv where there is none; 0 without either."
+        primary_key=True,
+        doc="Of a segment: value at risk, or else clv, or else churn probability, or else 0. Or the propensity.",
     )
     customer_key: Mapped[int] = mapped_column(ForeignKey("customer.id"), primary_key=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from cli.console import console, err_console
 from cli.main import main
 from tests.shop_databases import Shop, ShopDatabases, Stage, shop_databases
 
@@ -52,7 +53,9 @@ def regulars(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
         captured = capsys.readouterr()
         return Outcome(exit_code, captured.out, captured.err)
 
-    monkeypatch.setenv("COLUMNS", "200")
+    # Consoles take their width from the environment when they are made, which was before.
+    for shown_on in (console, err_console):
+        monkeypatch.setattr(shown_on, "width", 200)
     return run
 
 

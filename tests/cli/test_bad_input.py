@@ -48,6 +48,7 @@ def test_arguments_that_can_not_be_meant(regulars: Regulars, arguments: list[str
         "evaluate",
         "score",
         "at-risk",
+        "propensity upsell",
         "explain x",
         "segments",
         "models list",
@@ -68,6 +69,7 @@ def test_a_database_without_tables(regulars: Regulars, arguments: str) -> None:
         ("evaluate", "There are no orders to evaluate on. Run: regulars ingest events FILE"),
         ("score", "There is no model 'champion'."),
         ("at-risk", "No customer has been scored yet. Run: regulars score"),
+        ("propensity upsell", "No customer has been scored yet. Run: regulars score"),
         ("segments", "No customer has been scored yet. Run: regulars score"),
         ("segments export-policy", "No segment policy is stored yet. Run: regulars train"),
         ("models promote", "There is no model 'challenger'."),
@@ -147,6 +149,13 @@ def test_a_policy_that_is_not_text(regulars: Regulars, tmp_path: Path) -> None:
 def test_a_customer_whom_nobody_knows(regulars: Regulars, at: At) -> None:
     at("scored")
     assert regulars("explain", "nobody").complaint() == "No customer has the id 'nobody'."
+
+
+@pytest.mark.parametrize("target", ["churn", "vip", "UPSELL"])
+def test_a_propensity_that_the_model_does_not_have(regulars: Regulars, at: At, target: str) -> None:
+    at("scored")
+    told = regulars("propensity", target).complaint()
+    assert told == f"There is no propensity '{target}'. Propensities of model 1: upsell."
 
 
 def test_a_model_that_does_not_exist(regulars: Regulars, at: At) -> None:

@@ -51,7 +51,7 @@ CLV_KEYS = {
         },
     },
 }
-CHURN_KEYS = {
+FIGURES = {
     "n": int,
     "rate": float,
     "auc": float,
@@ -61,12 +61,27 @@ CHURN_KEYS = {
     "calibration_error": float,
     "lift_at_10": float,
     "splits": str,
-    "baselines": {
-        "days_since_last_purchase": {"auc": float},
-        "logit_rfm": {"auc": float, "log_loss": float},
-        "p_alive": {"auc": float},
-    },
     "snapshots": {"train": list, "early_stopping": list, "calibration": list, "test": str},
+}
+LOGIT = {"logit_rfm": {"auc": float, "log_loss": float}}
+OF_PURCHASES = {"buys_at_all": {"auc": float}, "own_mean_value": {"auc": float}}
+TARGET_KEYS = {
+    "churn": {
+        **FIGURES,
+        "baselines": {**LOGIT, "days_since_last_purchase": {"auc": float}, "p_alive": {"auc": float}},
+    },
+    "upsell": {
+        **FIGURES,
+        "baselines": {**LOGIT, **OF_PURCHASES},
+        "among_buyers": {
+            "n": int,
+            "rate": float,
+            "auc": float,
+            "baselines": OF_PURCHASES,
+            "difference": {"low": float, "high": float},
+            "beats_buys_at_all": bool,
+        },
+    },
 }
 
 
@@ -126,7 +141,6 @@ def test_score_publishes_and_shows_the_segments(regulars: Regulars, at: At) -> N
     assert "1,502 customers scored as of 2024-06-01 12:00 UTC with version 1." in shown.out
     for segment in SEGMENTS:
         assert segment in shown.out
-    assert "no upsell target" in " ".join(shown.out.split())
     with shop.database.read() as session:
         run = published_run(session)
     assert run is not None
@@ -154,6 +168,24 @@ def test_at_risk_shows_the_list_with_its_reasons(regulars: Regulars, at: At) -> 
     assert f"2 of {len(rows)} customers" in regulars("at-risk", "--budget", 2).out
 
 
+def test_propensity_shows_the_list_of_a_target_and_writes_it_as_csv(regulars: Regulars, at: At, tmp_path: Path) -> None:
+    shop = at("scored")
+    rows = list(iterate_segment(shop.database, "upsell_propensity"))
+    shown = regulars("propensity", "upsell", "--limit", 3)
+    assert shown.exit_code == 0, shown.err
+    told = " ".join(shown.out.split())
+    assert f"3 of {len(rows):,} customers judged (orders worth more than 1.25 times what was expected" in told
+    assert "within 90 days; base rate " in told
+    assert rows[0].customer_id in shown.out
+    assert rows[3].customer_id not in shown.out
+    path = tmp_path / "list.csv"
+    assert "Written to" in regulars("propensity", "upsell", "--csv", path).out
+    listed = list(csv.DictReader(io.StringIO(path.read_text())))
+    assert [row["customer_id"] for row in listed] == [row.customer_id for row in rows]
+    assert {row["ranked_by"] for row in listed} == {"upsell_propensity"}
+    assert "upsell" in regulars("segments").out
+
+
 def test_at_risk_writes_the_whole_list_as_csv_to_a_file_and_to_the_terminal(
     regulars: Regulars, at: At, tmp_path: Path
 ) -> None:
@@ -164,7 +196,7 @@ def test_at_risk_writes_the_whole_list_as_csv_to_a_file_and_to_the_terminal(
     assert "Written to" in regulars("at-risk", "--csv", path).out
     assert path.read_bytes().decode() == printed.out
     rows = list(csv.DictReader(io.StringIO(printed.out)))
-    assert tuple(rows[0]) == CSV_COLUMNS
+    assert tuple(rows[0]) == (*CSV_COLUMNS, "upsell_propensity")
     listed = list(iterate_segment(shop.database, "at_risk"))
     assert [row["customer_id"] for row in rows] == [row.customer_id for row in listed]
     assert [float(row["value_at_risk"]) for row in rows] == [row.score.value_at_risk for row in listed]
@@ -180,6 +212,8 @@ def test_explain_says_why_and_shows_contributions_that_sum(regulars: Regulars, a
     assert f"leaves within 90 days with {first.score.churn_probability:.0%}" in shown.out
     assert "raw margin" in shown.out
     assert f"{first.score.raw_margin:+.3f}" in shown.out
+    assert "reasons of upsell, in log-odds" in shown.out
+    assert "for it" in shown.out or "against it" in shown.out
     assert "all other features" in shown.out
     assert "As of 2024-07-01 00:00 UTC, model version 1." in shown.out
 
@@ -191,6 +225,7 @@ def test_explain_tells_of_customers_without_a_churn_probability_why(regulars: Re
     shown = regulars("explain", dormant.customer_id).out
     assert "too long ago to count as an active customer" in shown
     assert "clv USD" in shown
+    assert "Not judged for upsell." in shown
 
 
 def test_a_policy_that_is_exported_changed_and_imported_is_in_force(regulars: Regulars, at: At, tmp_path: Path) -> None:
@@ -229,7 +264,7 @@ def test_evaluate_prints_exactly_the_documented_json(regulars: Regulars, at: At)
     printed = json.loads(shown.out)
     assert set(printed) == {"clv", "targets"}
     assert _shape(printed["clv"]) == CLV_KEYS
-    assert _shape(printed["targets"]) == {"churn": CHURN_KEYS}
+    assert _shape(printed["targets"]) == TARGET_KEYS
     assert printed["clv"]["holdout"]["days"] == 90
     assert "NaN" not in shown.out
     assert "The figures are those of the evaluated model" in " ".join(shown.err.split())
@@ -250,7 +285,7 @@ def test_evaluate_shows_tables_with_bars(regulars: Regulars, at: At) -> None:
     shown = regulars("evaluate", "--model", "champion")
     assert shown.exit_code == 0
     assert "█" in shown.out
-    for words in ("nobody returns", "same rate", "p alive", "log-likelihood"):
+    for words in ("nobody returns", "same rate", "p alive", "log-likelihood", "buys at all", "who bought"):
         assert words in shown.out
 
 

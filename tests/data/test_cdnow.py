@@ -9,13 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from features.targets import CHURN
 from features.windows import Snapshot
-from models.scoring import Scores, churn_sentence, read_reasons, score
+from models.scoring import Scores, score
 from models.segments import SEGMENTS, SegmentPolicy
+from models.wording import read_reasons, target_sentence
 from store.settings import load_settings
 from store.training_request import TrainingRequest
 from tests.data.cdnow import cdnow_log
-from training.train import Training, fit_bundle
+from training.fit_bundle import Training, fit_bundle
 
 AS_OF = datetime(1998, 7, 1, tzinfo=UTC)
 TRIALS = 2
@@ -23,7 +25,7 @@ TRIALS = 2
 
 def _fit(request: TrainingRequest) -> Training:
     settings = load_settings(as_of=AS_OF, bundle_dir=Path("unused"), database_url="sqlite:///unused.db")
-    return fit_bundle(cdnow_log("cdnow_master.parquet"), settings, request, policy=SegmentPolicy())
+    return fit_bundle(cdnow_log("cdnow_master.parquet"), settings, request, today=AS_OF, policy=SegmentPolicy())
 
 
 def test_churn_of_all_customers_is_ranked_with_an_auc_of_at_least_835_thousandths() -> None:
@@ -70,7 +72,7 @@ def _are_worth_saving(scores: Scores, rows: list[int]) -> None:
 def _have_sentences_that_a_person_can_say(scores: Scores, rows: list[int]) -> None:
     stored = scores.columns()["reasons"]
     for row in rows:
-        told = churn_sentence(read_reasons(stored[row] or "", "USD")[0])
+        told = target_sentence(CHURN, read_reasons(stored[row] or "", "USD")[0])
         assert told.endswith("."), told
         assert told[0].isupper(), told
         assert "nan" not in told.lower(), told

@@ -16,13 +16,18 @@ _CENT = 0.005
 
 @dataclass
 class Entry:
-    """One entry of a log."""
+    """One entry of a log, and the row that made it."""
 
-    at: datetime
+    row: Row
     kind: int
     order: int
     is_purchase: bool
     value: float
+
+    @property
+    def at(self) -> datetime:
+        """When it happened."""
+        return self.row.at
 
 
 @dataclass
@@ -73,13 +78,13 @@ def net_one_customer(rows: Sequence[Row]) -> Netted:
         elif row.action == "refund":
             taken, rest, unmatched = _take_back(row, lines)
             for order, amount in taken:
-                result.entries.append(Entry(row.at, ADJUSTMENT, order.entry, order.is_purchase, -amount))
+                result.entries.append(Entry(row, ADJUSTMENT, order.entry, order.is_purchase, -amount))
             if unmatched:
-                result.entries.append(Entry(row.at, UNMATCHED_REFUND, -1, False, -rest))
+                result.entries.append(Entry(row, UNMATCHED_REFUND, -1, False, -rest))
                 result.unmatched[i] = True
                 result.value_unmatched += rest
         else:
-            result.entries.append(Entry(row.at, OTHER, -1, False, row.value or 0.0))
+            result.entries.append(Entry(row, OTHER, -1, False, row.value or 0.0))
     result.value_left = sum(line.value for line in lines)
     return result
 
@@ -89,11 +94,11 @@ def _add_line(row: Row, i: int, orders: dict[object, _Order], lines: list[_Line]
     value = row.value or 0.0
     if name not in orders:
         orders[name] = _Order(row.order, len(entries), row.at)
-        entries.append(Entry(row.at, ORDER, len(entries), True, value))
+        entries.append(Entry(row, ORDER, len(entries), True, value))
     elif orders[name].at == row.at:
         entries[orders[name].entry].value += value
     else:
-        entries.append(Entry(row.at, ADJUSTMENT, orders[name].entry, True, value))
+        entries.append(Entry(row, ADJUSTMENT, orders[name].entry, True, value))
     line = _Line(orders[name], row.product, row.quantity, value)
     orders[name].lines.append(line)
     lines.append(line)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Literal
 
@@ -16,6 +16,8 @@ from features.event_log import EventLog
 from features.netting import NO_ORDER, NO_PRODUCT, ROW_ORDER, ROW_OTHER, ROW_REFUND, RawEvents, net
 
 __all__ = [
+    "CATEGORIES",
+    "CHANNELS",
     "EPOCH",
     "EVENT_TYPES",
     "PROPERTY",
@@ -33,7 +35,16 @@ __all__ = [
 ]
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-EVENT_TYPES = ("Order Cancelled", "Order Completed", "Order Refunded", "Product Viewed")
+EVENT_TYPES = (
+    *("Order Cancelled", "Order Completed", "Order Refunded", "Product Viewed"),
+    *("Session Started", "product_viewed"),
+)
+CATEGORIES = (
+    '{"department": "Food", "aisle": "Cake"}',
+    '{"department": "Food", "aisle": "Tea"}',
+    '{"department": "Garden"}',
+)
+CHANNELS = ("store", "web")
 TIMEZONES = ("America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "Europe/Berlin", "UTC")
 
 # How every property is tested: the same examples each time; no deadline, since the first call may compile.
@@ -46,7 +57,10 @@ _LONGEST_HISTORY = 800
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row of `RawEvents` in words; `order` is the order's number, made or named."""
+    """One row of `RawEvents` in words; `order` is the order's number, made or named.
+
+    An order or refund is told as a line if it has a number or anything that only lines have.
+    """
 
     at: datetime
     action: Literal["order", "refund", "other"]
@@ -55,6 +69,25 @@ class Row:
     quantity: float | None = None
     value: float | None = None
     customer: str = "c"
+    event: str = ""  # name; by default that of the action
+    category: str | None = None
+    discount: float | None = None
+    channel: str | None = None
+    properties: str | None = None
+
+    @property
+    def name(self) -> str:
+        """Name of the event."""
+        return (
+            self.event
+            or {"order": "Order Completed", "refund": "Order Refunded", "other": "Product Viewed"}[self.action]
+        )
+
+    @property
+    def is_line(self) -> bool:
+        """Whether it is told as a line."""
+        of_lines = (self.order, self.product, self.quantity, self.category, self.discount)
+        return self.action != "other" and any(fact is not None for fact in of_lines)
 
 
 def bought(
@@ -65,9 +98,23 @@ def bought(
     product: int | None = None,
     quantity: float | None = None,
     customer: str = "c",
+    category: str | None = None,
+    discount: float | None = None,
+    channel: str | None = None,
 ) -> Row:
     """Return a line of an order; lines of one customer with one order number are one order."""
-    return Row(at, "order", order, product, quantity, value, customer)
+    return Row(
+        at,
+        "order",
+        order,
+        product,
+        quantity,
+        value,
+        customer,
+        category=category,
+        discount=discount,
+        channel=channel,
+    )
 
 
 def refunded(
@@ -83,9 +130,17 @@ def refunded(
     return Row(at, "refund", order, product, quantity, value, customer)
 
 
-def did(at: datetime, value: float | None = None, customer: str = "c") -> Row:
+def did(
+    at: datetime,
+    value: float | None = None,
+    customer: str = "c",
+    *,
+    event: str = "Product Viewed",
+    channel: str | None = None,
+    properties: str | None = None,
+) -> Row:
     """Return something that is neither order nor refund."""
-    return Row(at, "other", value=value, customer=customer)
+    return Row(at, "other", value=value, customer=customer, event=event, channel=channel, properties=properties)
 
 
 def microseconds(instant: datetime) -> int:
@@ -104,6 +159,8 @@ def raw_events(rows: Sequence[Row], customer_ids: Sequence[str] = ()) -> RawEven
     numbers = sorted({row.order for row in rows if row.order is not None})
     key = {number: 1 + i for i, number in enumerate(numbers)}
     groups: dict[object, int] = {}
+    categories = tuple(sorted({row.category for row in rows if row.category is not None and row.is_line}))
+    texts = tuple(sorted({row.properties for row in rows if row.properties is not None}))
     return RawEvents(
         customer_ids=ids,
         customer=np.array([ids.index(row.customer) for row in rows], dtype=np.int64),
@@ -116,9 +173,21 @@ def raw_events(rows: Sequence[Row], customer_ids: Sequence[str] = ()) -> RawEven
         product=np.array([NO_PRODUCT if row.product is None else row.product for row in rows], dtype=np.int64),
         quantity=np.array([np.nan if row.quantity is None else row.quantity for row in rows], dtype=np.float64),
         value=np.array([np.nan if row.value is None else row.value for row in rows], dtype=np.float64),
-        event_type=np.array([{"order": 1, "refund": 2, "other": 3}[row.action] for row in rows], dtype=np.int16),
+        event_type=np.array([EVENT_TYPES.index(row.name) for row in rows], dtype=np.int16),
         event_types=EVENT_TYPES,
+        is_line=np.array([row.is_line for row in rows], dtype=np.bool_),
+        category=np.array([_code(categories, row.category) for row in rows], dtype=np.int64),
+        categories=categories,
+        discount=np.array([np.nan if row.discount is None else row.discount for row in rows], dtype=np.float64),
+        channel=np.array([_code(CHANNELS, row.channel) for row in rows], dtype=np.int16),
+        channels=CHANNELS,
+        properties=np.array([_code(texts, row.properties) for row in rows], dtype=np.int32),
+        property_texts=texts,
     )
+
+
+def _code(names: Sequence[str], name: str | None) -> int:
+    return -1 if name is None else names.index(name)
 
 
 def _group(position: int, row: Row) -> object:
@@ -137,6 +206,8 @@ _values = st.sampled_from((0.0, 0.04, 3.0, 5.0, 9.96, 10.0, 25.52, 1200.0)) | st
 _quantities = st.sampled_from((0.0, 0.5, 1.0, 2.0, 3.0, 12.0)) | st.none()
 _products = st.integers(1, 3) | st.none()
 _orders = st.sampled_from(("A", "B", "C", "D")) | st.none()
+_discounts = st.sampled_from((0.0, 0.5, 2.25)) | st.none()
+_properties = st.sampled_from((None, '{"plan": "basic"}', '{"plan": "plus"}'))
 
 
 @st.composite
@@ -146,17 +217,23 @@ def _rows(draw: st.DrawFn, longest_days: int) -> Row:
     at = start + timedelta(days=draw(st.integers(0, longest_days)), hours=draw(st.sampled_from((0, 4, 12, 23))))
     customer = draw(st.sampled_from(("ada", "bob", "Łucja")))
     action = draw(st.sampled_from(("order", "order", "order", "refund", "other")))
+    channel = draw(st.sampled_from((None, *CHANNELS)))
     if action == "other":
-        return did(at, draw(_values), customer)
-    make = bought if action == "order" else refunded
-    return make(
+        event = draw(st.sampled_from(EVENT_TYPES[3:]))
+        return did(at, draw(_values), customer, event=event, channel=channel, properties=draw(_properties))
+    row = Row(
         at,
+        "order" if action == "order" else "refund",
+        draw(_orders),
+        draw(_products),
+        draw(_quantities),
         draw(_values),
-        order=draw(_orders),
-        product=draw(_products),
-        quantity=draw(_quantities),
-        customer=customer,
+        customer,
+        channel=channel,
     )
+    if action == "refund":
+        return row
+    return replace(row, category=draw(st.sampled_from((None, *CATEGORIES))), discount=draw(_discounts))
 
 
 def histories(max_rows: int = 40, longest_days: int = _LONGEST_HISTORY) -> st.SearchStrategy[list[Row]]:

@@ -36,6 +36,17 @@ def test_the_day_of_an_instant_is_the_date_that_zoneinfo_gives(timezone: str) ->
     assert days.tolist() == [(at.astimezone(zone).date() - EPOCH.date()).days for at in instants]
 
 
+@pytest.mark.parametrize("timezone", _ZONES)
+def test_the_hour_of_an_instant_is_the_one_that_zoneinfo_gives(timezone: str) -> None:
+    random = Random(2)
+    instants = [datetime(2010, 1, 1, tzinfo=UTC) + timedelta(days=5_000 * random.random()) for _ in range(5_000)]
+    hours = LocalCalendar(timezone).hours(np.array([microseconds(at) for at in instants], dtype=np.int64))
+    zone = ZoneInfo(timezone)
+    # Where the clock is set back at midnight, the hour before comes twice, and the second one counts to the new day.
+    shown = [(at.astimezone(zone), hour) for at, hour in zip(instants, hours.tolist(), strict=True)]
+    assert all(hour == local.hour or (local.hour, local.fold, hour) == (23, 1, 0) for local, hour in shown)
+
+
 def test_one_instant_has_the_day_that_it_has_among_many() -> None:
     calendar = LocalCalendar("America/New_York")
     evening = datetime(1997, 1, 2, 3, tzinfo=UTC)

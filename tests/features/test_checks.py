@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from features.build import FeatureFrame, build_features
-from features.catalogue import CATALOGUE
+from features.build import FeatureFrame, FeaturePlan, build_features
+from features.catalogue import CATALOGUE, features_for
 from features.checks import check_frame
 from features.exceptions import CheckError
+from features.reference import Reference
 from features.windows import Snapshot
 from tests.features.strategies import PROPERTY, Row, histories, snapshot_days, to_log
 
@@ -22,7 +23,10 @@ def _frame(name: str, *values: float, ids: tuple[str, ...] = ("a", "b", "c", "d"
 @given(histories(), snapshot_days())
 def test_whatever_customers_do_the_frame_passes(history: list[Row], day: int) -> None:
     log = to_log(history)
-    check_frame(build_features(log, Snapshot.at_midnight(day, log.calendar)))
+    snapshot = Snapshot.at_midnight(day, log.calendar)
+    reference = Reference.of(log, snapshot)
+    check_frame(build_features(log, snapshot, reference, FeaturePlan.of(features_for(reference))))
+    check_frame(build_features(log, snapshot))
 
 
 def test_missing_values_pass_and_so_does_an_empty_frame() -> None:

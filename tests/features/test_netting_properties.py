@@ -14,6 +14,7 @@ from features.calendar import LocalCalendar
 from features.event_log import ADJUSTMENT, ORDER, OTHER, EventLog
 from features.netting import net
 from tests.features.reference_netting import Netted, net_one_customer
+from tests.features.same import meanings
 from tests.features.strategies import PROPERTY, Row, as_rows_of_time, histories, microseconds, raw_events
 
 _UTC = LocalCalendar("UTC")
@@ -41,6 +42,10 @@ def test_entries_and_unmatched_flags_are_those_of_the_plain_reference(history: l
         assert log.kind[mine].tolist() == [entry.kind for entry in expected.entries]
         assert log.order[mine].tolist() == [entry.order for entry in expected.entries]
         assert log.is_purchase[mine].tolist() == [entry.is_purchase for entry in expected.entries]
+        rows_of_entries = [entry.row for entry in expected.entries]
+        assert [log.event_types[code] for code in log.event_type[mine]] == [row.name for row in rows_of_entries]
+        assert meanings(log.channel[mine], log.channels) == [row.channel for row in rows_of_entries]
+        assert meanings(log.properties[mine], log.property_texts) == [row.properties for row in rows_of_entries]
         assert log.value[mine] == pytest.approx([entry.value for entry in expected.entries], abs=1e-9, rel=1e-12)
         assert [flag for flag, row in zip(flags, rows, strict=True) if row.customer == customer] == expected.unmatched
 

@@ -7,7 +7,6 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -29,6 +28,8 @@ FILES = (
     "gamma_gamma.json",
     "manifest.json",
     "report.json",
+    "upsell.calibrator.json",
+    "upsell.classifier.txt",
 )
 Change = Callable[[Path], None]
 
@@ -52,17 +53,27 @@ def _scores(bundle: Bundle) -> Scores:
 def test_a_loaded_bundle_scores_bit_for_bit_as_the_one_that_was_saved(bundle: Bundle, folder: Path) -> None:
     loaded, saved = _scores(load_bundle(folder)), _scores(bundle)
     assert loaded.frame.values.tobytes() == saved.frame.values.tobytes()
-    for name in ("clv", "churn_probability", "raw_margin", "reason_contribution", "reason_other", "member"):
+    for name in ("clv", "churn_probability", "member"):
         assert getattr(loaded, name).tobytes() == getattr(saved, name).tobytes(), name
-    assert loaded.base_value == saved.base_value
+    assert list(loaded.targets) == list(saved.targets) == ["churn", "upsell"]
+    for target, of_saved in saved.targets.items():
+        of_loaded = loaded.targets[target]
+        for name in ("probability", "raw_margin", "values", "contributions"):
+            assert getattr(of_loaded, name).tobytes() == getattr(of_saved, name).tobytes(), name
+        assert of_loaded.base_value == of_saved.base_value
 
 
 def test_everything_else_of_a_bundle_comes_back_too(bundle: Bundle, folder: Path) -> None:
     loaded = load_bundle(folder)
-    plain = ("snapshot_date", "currency", "timezone", "horizon_days", "activity_days", "clv_terms", "policy", "cutoffs")
+    plain = ("snapshot_date", "currency", "timezone", "horizon_days", "clv_terms", "policy", "cutoffs", "reference")
     for name in (*plain, "report"):
         assert getattr(loaded, name) == getattr(bundle, name), name
-    assert loaded.churn.base_rate == bundle.churn.base_rate
+    for target, model in bundle.targets.items():
+        of_loaded = loaded.targets[target]
+        for name in ("target", "base_rate", "edges", "makes_segment"):
+            assert getattr(of_loaded, name) == getattr(model, name), name
+    assert loaded.purchases is not None
+    assert bundle.purchases is not None
     assert loaded.purchases.btyd.to_dict() == bundle.purchases.btyd.to_dict()
 
 
@@ -127,15 +138,15 @@ def _with_a_stranger(manifest: dict[str, Any]) -> None:
 
 
 def _of_tomorrow(manifest: dict[str, Any]) -> None:
-    manifest["format"] = 2
+    manifest["format"] = 3
 
 
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
         (_without_report, "lists btyd.json, .*; expected .*report.json"),
-        (_with_a_stranger, "lists ../../secret, .*; expected btyd.json"),
-        (_of_tomorrow, "has format 2, expected 1. Train again"),
+        (_with_a_stranger, "lists a file by the name of ../../secret"),
+        (_of_tomorrow, "has format 3, expected 2. Train again"),
     ],
 )
 def test_a_manifest_of_another_making_is_refused(
@@ -148,7 +159,7 @@ def test_a_manifest_of_another_making_is_refused(
         load_bundle(folder)
 
 
-@pytest.mark.parametrize("content", [b"", b"[]", b"null", b"{}", b'{"format": 1, "files": 3}', b"\xff\xfe", b"{nope"])
+@pytest.mark.parametrize("content", [b"", b"[]", b"null", b"{}", b'{"format": 2, "files": 3}', b"\xff\xfe", b"{nope"])
 def test_a_manifest_that_is_none_is_refused(folder: Path, content: bytes) -> None:
     (folder / "manifest.json").write_bytes(content)
     with pytest.raises(BundleError, match=r"manifest of bundle .* can't be read"):
@@ -160,7 +171,7 @@ def test_a_feature_defined_otherwise_by_now_is_named(
     folder: Path, bundle: Bundle, monkeypatch: pytest.MonkeyPatch, read_by: str
 ) -> None:
     name = {
-        "the classifier": bundle.churn.classifier.feature_names_[-1],
+        "the classifier": bundle.leading.classifier.feature_names_[-1],
         "the purchase model": "monetary_value",
         "eligibility": "days_since_last_purchase",
     }[read_by]
@@ -170,7 +181,7 @@ def test_a_feature_defined_otherwise_by_now_is_named(
 
 
 def test_all_features_that_are_gone_are_named(folder: Path, bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
-    gone = sorted(bundle.churn.classifier.feature_names_)[:2]
+    gone = sorted(bundle.leading.classifier.feature_names_)[:2]
     _exchange(monkeypatch, {name: feature for name, feature in CATALOGUE.items() if name not in gone})
     with pytest.raises(BundleError, match=f"by now: {', '.join(gone)}"):
         load_bundle(folder)
@@ -179,14 +190,14 @@ def test_all_features_that_are_gone_are_named(folder: Path, bundle: Bundle, monk
 def test_new_features_and_better_phrases_break_nothing(
     folder: Path, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    used = bundle.churn.classifier.feature_names_[0]
+    used = bundle.leading.classifier.feature_names_[0]
     told = replace(CATALOGUE[used], clause="a better phrase with {value}", description="Better.")
     _exchange(monkeypatch, {**CATALOGUE, used: told, "new": replace(CATALOGUE["orders"], name="new")})
     assert load_bundle(folder).report == bundle.report
 
 
 def _exchange(monkeypatch: pytest.MonkeyPatch, catalogue: dict[str, Feature]) -> None:
-    monkeypatch.setattr(bundle_module, "CATALOGUE", MappingProxyType(catalogue))
+    monkeypatch.setattr(bundle_module, "find_feature", catalogue.get)
 
 
 def test_a_save_that_is_interrupted_leaves_nothing(

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from models.charts import bar_chart, calibration_chart, contribution_bars, gain_curve
+from models.charts import bar_chart, calibration_chart, contribution_bars, driver_bars, gain_curve
 from models.exceptions import InputError
 from models.metrics import CalibrationCurve, calibration_curve
 
@@ -23,12 +23,23 @@ CHARTS: dict[str, Callable[[str], str]] = {
     "contributions": lambda text: contribution_bars(
         [text, "rhythm"], [0.4, -1.2], title=text, description=text, towards=text, against=text
     ),
+    "drivers": lambda text: driver_bars(
+        [text, "rhythm"],
+        [0.4, 0.1],
+        [-0.2, -0.3],
+        ["higher", None],
+        title=text,
+        description=text,
+        towards_caption=text,
+        against_caption=text,
+    ),
     "calibration": lambda text: calibration_chart(CURVE, title=text, description=text),
     "gain": lambda text: gain_curve([5.0, 3.0, 1.0], title=text, description=text, marked=2),
 }
 EMPTY_CHARTS = {
     "bars": lambda: bar_chart([], [], title="t", description="d"),
     "contributions": lambda: contribution_bars([], [], title="t", description="d"),
+    "drivers": lambda: driver_bars([], [], [], [], title="t", description="d"),
     "calibration": lambda: calibration_chart(EMPTY_CURVE, title="t", description="d"),
     "gain": lambda: gain_curve([], title="t", description="d"),
 }
@@ -143,6 +154,37 @@ def test_long_labels_are_cut_in_the_picture_and_whole_in_the_description() -> No
     assert label in str(root[1].text)
 
 
+def test_drivers_are_as_long_as_their_mean_size_and_parted_by_what_they_push_towards() -> None:
+    svg = driver_bars(
+        ["silence", "price", "season"],
+        [0.6, 0.1, 0.0],
+        [-0.2, -0.3, 0.0],
+        ["higher", "lower", None],
+        title="t",
+        description="Drivers.",
+        towards_caption="speaks for leaving",
+        against_caption="speaks for staying",
+    )
+    root = parse(svg)
+    bars = [rect for rect in root.iter(f"{SVG}rect") if rect.attrib["height"] == "10.00"]
+    assert [numbers(bar, "x", "width") for bar in bars] == [
+        pytest.approx(place, abs=0.01) for place in ([0, 360], [360, 120], [0, 60], [60, 180], [0, 0], [0, 0])
+    ]
+    texts = [text.text for text in root.iter(f"{SVG}text")]
+    assert {"silence ↑", "price ↓", "season", "0.80", "0.40", "0.00"} <= set(texts)
+    assert {"↑ the higher, the likelier", "↓ the lower, the likelier"} <= set(texts)
+    assert root[1].text == (
+        "Drivers. silence: 0.80, of which 0.60 speaks for leaving and 0.20 speaks for staying; the higher, the "
+        "likelier; price: 0.40, of which 0.10 speaks for leaving and 0.30 speaks for staying; the lower, the likelier; "
+        "season: 0.00, of which 0.00 speaks for leaving and 0.00 speaks for staying."
+    )
+
+
+def test_arrows_are_explained_only_where_there_are_some() -> None:
+    svg = driver_bars(["value"], [0.1], [-0.2], [None], title="t", description="d")
+    assert "↑" not in svg
+
+
 def test_a_perfect_calibration_lies_on_the_diagonal() -> None:
     share = np.array([0.1, 0.5, 0.9])
     root = parse(calibration_chart(CalibrationCurve(share, share, np.array([5, 10, 5])), title="t", description="d"))
@@ -178,5 +220,9 @@ def test_illegal_data_is_refused() -> None:
         bar_chart(["a"], [-1.0], title="t", description="d")
     with pytest.raises(InputError, match="1 not finite"):
         contribution_bars(["a"], [float("nan")], title="t", description="d")
+    with pytest.raises(InputError, match=r"got 1 directions, least 0, most 0\.3"):
+        driver_bars(["a"], [0.5], [0.3], [None], title="t", description="d")
+    with pytest.raises(InputError, match=r"each of the 1 labels.*got 0 directions"):
+        driver_bars(["a"], [0.5], [-0.3], [], title="t", description="d")
     with pytest.raises(InputError, match="a mark between 0 and the 1 contacts, got 2"):
         gain_curve([1.0], title="t", description="d", marked=2)

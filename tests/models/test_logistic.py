@@ -78,6 +78,95 @@ def test_contributions_equal_those_of_the_linear_explainer_of_shap() -> None:
     assert base_value == pytest.approx(float(explainer.expected_value), abs=1e-6)
 
 
+CATEGORIES = ("contract", "tenure", "city")
+
+
+def with_categories(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Three contracts, never missing; cities 0, 2, 4, …, some missing."""
+    rng = np.random.default_rng(seed)
+    contract, city, tenure = rng.integers(0, 3, n), 2 * rng.integers(0, 6, n), rng.uniform(0, 72, n)
+    y = (rng.random(n) < expit(np.array([1.2, -1.0, 0.5])[contract] + (city > 5) - tenure / 40)).astype(float)
+    X = np.column_stack([contract, tenure, city]).astype(float)
+    X[rng.random(n) < 0.1, 2] = np.nan
+    return X, y
+
+
+def one_hot(X: np.ndarray) -> np.ndarray:
+    """Return tenure, then a column for each contract, for no city, and for each city."""
+    cities = [np.isnan(X[:, 2]), *(X[:, 2] == code for code in range(0, 12, 2))]
+    return np.column_stack([X[:, 1], *(X[:, 0] == code for code in range(3)), *cities]).astype(float)
+
+
+@pytest.mark.parametrize("l2", [0.1, 10.0])
+def test_margins_with_categories_equal_those_of_sklearn_on_columns_of_0_and_1_that_are_not_scaled(l2: float) -> None:
+    X, y = with_categories(800, seed=1)
+    ours = LogisticModel(l2=l2).fit(X, y, feature_names=CATEGORIES, categorical=("city", "contract"))
+    assert ours.categorical_ == ("contract", "city")
+    columns = one_hot(X)
+    center, scale = columns.mean(axis=0), np.append(columns[:, 0].std(), np.ones(10))
+    reference = LogisticRegression(C=1 / l2, tol=1e-12, max_iter=10_000).fit((columns - center) / scale, y)
+    fresh, _ = with_categories(300, seed=2)
+    np.testing.assert_allclose(
+        ours.raw_margin(fresh), reference.decision_function((one_hot(fresh) - center) / scale), atol=1e-6
+    )
+
+
+def test_contributions_of_categories_equal_sums_over_their_columns_by_the_linear_explainer_of_shap() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import shap
+    X, y = with_categories(500, seed=5)
+    model = LogisticModel().fit(X, y, feature_names=CATEGORIES, categorical=("contract", "city"))
+    slope = model.coef_ / model.scale_
+    columns = one_hot(X)
+    explainer = shap.LinearExplainer(
+        (slope, model.intercept_ - float(slope @ model.center_)), shap.maskers.Independent(columns, max_samples=500)
+    )
+    of_columns = explainer.shap_values(columns)
+    expected = np.column_stack([of_columns[:, 1:4].sum(axis=1), of_columns[:, 0], of_columns[:, 4:].sum(axis=1)])
+    values, base_value = model.contributions(X)
+    np.testing.assert_allclose(values, expected, atol=1e-6)
+    np.testing.assert_allclose(values.sum(axis=1) + base_value, model.raw_margin(X), atol=1e-12)
+    np.testing.assert_allclose(values.mean(axis=0), 0.0, atol=1e-9)
+    np.testing.assert_array_equal(model.contributions(X[7:8])[0][0], values[7])
+
+
+def test_a_code_that_training_did_not_meet_counts_as_missing_which_adds_nothing_where_none_was() -> None:
+    X, y = with_categories(500, seed=6)
+    model = LogisticModel().fit(X, y, feature_names=CATEGORIES, categorical=("contract", "city"))
+    assert model.codes_["contract"].tolist() == [0, 1, 2]
+    assert model.codes_["city"].tolist() == [-1, 0, 2, 4, 6, 8, 10]
+    asked = np.array([[0, 30, np.nan], [0, 30, 7], [0, 30, 60_000], [np.nan, 30, 0], [3, 30, 0]])
+    values, _ = model.contributions(asked)
+    assert values[0, 2] != 0
+    assert values[0, 2] == values[1, 2] == values[2, 2]
+    assert values[3, 0] == values[4, 0] == 0
+
+
+def test_a_rare_category_is_drawn_to_the_mean() -> None:
+    X, y = with_categories(500, seed=6)
+    X[0, 0], y[0] = 3, 1
+    model = LogisticModel(l2=1.0).fit(X, y, feature_names=CATEGORIES, categorical=("contract",))
+    assert abs(model.contributions(X[:1])[0][0, 0]) < 0.5
+
+
+def test_text_with_categories_gives_the_same_model_to_the_last_bit() -> None:
+    X, y = with_categories(300, seed=8)
+    model = LogisticModel(log1p=("tenure",)).fit(X, y, feature_names=CATEGORIES, categorical=("contract", "city"))
+    restored = LogisticModel.from_text(model.to_text())
+    assert restored.to_text() == model.to_text()
+    assert restored.categorical_ == ("contract", "city")
+    np.testing.assert_array_equal(restored.contributions(X)[0], model.contributions(X)[0])
+
+
+def test_text_without_categories_says_nothing_of_them() -> None:
+    X, y = history(100, seed=8)
+    text = LogisticModel().fit(X, y, feature_names=NAMES, categorical=()).to_text()
+    assert text == LogisticModel().fit(X, y, feature_names=NAMES).to_text()
+    assert "codes" not in text
+    assert LogisticModel.from_text(text).categorical_ == ()
+
+
 @pytest.mark.parametrize("l2", [1e-6, 1.0])
 def test_separable_data_gives_finite_coefficients(l2: float) -> None:
     X = np.linspace(-1, 1, 40)[:, None]
@@ -118,8 +207,12 @@ def test_what_is_illegal_is_refused_with_what_was_expected() -> None:
         LogisticModel().raw_margin(X)
     with pytest.raises(InputError, match="l2 must be above 0"):
         LogisticModel(l2=0.0).fit(X, y, feature_names=NAMES)
-    with pytest.raises(InputError, match="log1p names clv, which are no features"):
+    with pytest.raises(InputError, match="log1p names clv, which are no features of numbers"):
         LogisticModel(log1p=("clv",)).fit(X, y, feature_names=NAMES)
+    with pytest.raises(InputError, match="log1p names frequency, which are no features of numbers; there are recency"):
+        LogisticModel(log1p=("frequency",)).fit(X, y, feature_names=NAMES, categorical=("frequency",))
+    with pytest.raises(InputError, match=r"'recency' holds [\d.]+ in row 0"):
+        LogisticModel().fit(X, y, feature_names=NAMES, categorical=("recency",))
     with pytest.raises(InputError, match=r"3 columns \(frequency, recency, monetary_value\).*\(20, 2\)"):
         LogisticModel().fit(X, y, feature_names=NAMES).raw_margin(X[:, :2])
     with pytest.raises(InputError, match=r"'recency' is infinite in 1 row\(s\), first in row 4"):
@@ -143,5 +236,9 @@ def test_text_of_another_kind_or_with_lost_numbers_is_refused() -> None:
     text = LogisticModel().fit(X, y, feature_names=NAMES).to_text()
     with pytest.raises(InputError, match="expected a model of kind 'logistic', got 'lightgbm'"):
         LogisticModel.from_text(text.replace('"logistic"', '"lightgbm"'))
+    with pytest.raises(InputError, match="categorical names colour, which are no features"):
+        LogisticModel.from_text(text.replace('"intercept"', '"codes": {"colour": [0]}, "intercept"'))
+    with pytest.raises(InputError, match="expected 4 numbers in 'center'"):
+        LogisticModel.from_text(text.replace('"intercept"', '"codes": {"recency": [0, 1]}, "intercept"'))
     with pytest.raises(InputError, match="expected 4 numbers in 'median'"):
         LogisticModel.from_text(text.replace('"recency"', '"recency", "tenure"'))

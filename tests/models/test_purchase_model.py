@@ -38,8 +38,10 @@ def test_it_is_fitted_on_customers_who_have_purchased(model: PurchaseModel, fram
 
 
 def test_it_is_the_model_of_the_bundle(model: PurchaseModel) -> None:
-    assert model.btyd.to_dict() == shop_training().bundle.purchases.btyd.to_dict()
-    assert model.gamma_gamma.to_dict() == shop_training().bundle.purchases.gamma_gamma.to_dict()
+    of_bundle = shop_training().bundle.purchases
+    assert of_bundle is not None
+    assert model.btyd.to_dict() == of_bundle.btyd.to_dict()
+    assert model.gamma_gamma.to_dict() == of_bundle.gamma_gamma.to_dict()
 
 
 def test_the_features_are_what_the_models_say_of_each_purchaser(model: PurchaseModel, frame: FeatureFrame) -> None:
@@ -58,7 +60,7 @@ def test_the_features_are_what_the_models_say_of_each_purchaser(model: PurchaseM
 
 
 def test_the_catalogue_declares_what_it_reads_and_gives() -> None:
-    assert {CATALOGUE[name].source for name in PURCHASE_FEATURES} == {"purchases"}
+    assert {CATALOGUE[name].needs for name in PURCHASE_FEATURES} == {"purchases"}
     assert tuple(name for name, feature in CATALOGUE.items() if feature.source == "btyd") == BTYD_FEATURES
 
 

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import json
-from types import MappingProxyType, NoneType
+from types import NoneType
 
 import numpy as np
 import pytest
 
 from features.catalogue import CATALOGUE
+from features.targets import CHURN
 from features.windows import Snapshot
-from models import scoring
+from models import wording
 from models.bundle import Bundle
-from models.scoring import REASONS_KEPT, Scores, churn_sentence, read_reasons, score
+from models.scoring import REASONS_KEPT, Scores, TargetScores, score
 from models.segments import SEGMENTS, Cutoffs
+from models.wording import read_reasons, target_sentence
 from store.scores import SCORE_COLUMNS
 from tests.shop import AS_OF, PROSPECTS, shop_log, shop_training
 
-WORDS = {"segment": str, "segments": str, "eligible": bool, "reasons": (str, NoneType)}
+WORDS = {"segment": str, "segments": str, "eligible": bool, "reasons": (str, NoneType), "propensities": (str, NoneType)}
 WHOLE = ("frequency", "recency", "T", "days_since_last_purchase")
 
 
@@ -30,6 +32,11 @@ def bundle() -> Bundle:
 def scores(bundle: Bundle) -> Scores:
     log = shop_log()
     return score(bundle, bundle.policy, bundle.cutoffs, log, {}, Snapshot.at(AS_OF, log.calendar))
+
+
+@pytest.fixture(scope="module")
+def churn(scores: Scores) -> TargetScores:
+    return scores.targets[CHURN]
 
 
 def test_the_columns_are_those_of_the_store_in_plain_python(scores: Scores) -> None:
@@ -49,7 +56,7 @@ def test_every_purchaser_has_a_clv_and_only_eligible_customers_a_churn_probabili
     assert np.isfinite(scores.clv[purchased]).all()
     assert (scores.clv[purchased] > 0).all()
     assert np.isnan(scores.clv[~purchased]).all()
-    for column in (scores.churn_probability, scores.raw_margin, scores.value_at_risk):
+    for column in (scores.churn_probability, scores.targets[CHURN].raw_margin, scores.value_at_risk):
         np.testing.assert_array_equal(np.isfinite(column), scores.eligible)
     probability = scores.churn_probability[scores.eligible]
     assert ((probability > 0) & (probability < 1)).all()
@@ -63,10 +70,10 @@ def test_one_time_buyers_of_all_ages_have_finite_numbers(scores: Scores) -> None
     assert (scores.frame["p_alive"][once] == 1).all()
 
 
-def test_the_order_by_probability_is_the_order_by_margin(scores: Scores) -> None:
-    by_margin = np.argsort(scores.raw_margin[scores.eligible])
-    steps = np.diff(scores.churn_probability[scores.eligible][by_margin])
-    margins = np.diff(np.sort(scores.raw_margin[scores.eligible]))
+def test_the_order_by_probability_is_the_order_by_margin(churn: TargetScores) -> None:
+    by_margin = np.argsort(churn.raw_margin[churn.eligible])
+    steps = np.diff(churn.probability[churn.eligible][by_margin])
+    margins = np.diff(np.sort(churn.raw_margin[churn.eligible]))
     assert (steps[margins > 0] > 0).all()
 
 
@@ -96,7 +103,7 @@ def test_every_sentence_reads_as_one(scores: Scores) -> None:
     for text in scores.columns()["reasons"]:
         if text is None:
             continue
-        told = churn_sentence(read_reasons(text, "USD")[0])
+        told = target_sentence(CHURN, read_reasons(text, "USD")[0])
         assert told.endswith(".")
         assert "  " not in told
         assert "nan" not in told.lower().split()
@@ -110,12 +117,12 @@ def test_reasons_stored_before_a_feature_was_given_up_still_read_and_sum(
     before, other = read_reasons(text, "USD")
     gone = before[0].feature
     left = {name: feature for name, feature in CATALOGUE.items() if name != gone}
-    monkeypatch.setattr(scoring, "CATALOGUE", MappingProxyType(left))
+    monkeypatch.setattr(wording, "find_feature", left.get)
     after, same = read_reasons(text, "USD")
     assert [reason.contribution for reason in after] == [reason.contribution for reason in before]
     assert same == other
     assert after[0].text == ""
-    assert churn_sentence(after).endswith(".")
+    assert target_sentence(CHURN, after).endswith(".")
 
 
 def test_each_customer_has_one_primary_segment_among_all_of_hers(scores: Scores) -> None:
@@ -125,7 +132,7 @@ def test_each_customer_has_one_primary_segment_among_all_of_hers(scores: Scores)
         assert segments.split()[0] == primary
     found = {name: int(scores.member[:, i].sum()) for i, name in enumerate(SEGMENTS)}
     assert found["prospect"] == len(PROSPECTS)
-    assert found["upsell_ready"] == 0
+    assert (found["upsell_ready"] > 0) == bool(scores.bundle.targets["upsell"].makes_segment)
     assert all(found[name] for name in ("at_risk", "high_value", "new", "steady", "dormant"))
     np.testing.assert_array_equal(scores.member[:, SEGMENTS.index("dormant")], ~scores.eligible & ~np.isnan(scores.clv))
 

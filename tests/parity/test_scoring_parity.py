@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 
@@ -14,12 +14,13 @@ from hypothesis import strategies as st
 from features.event_log import EventLog
 from features.windows import Snapshot
 from models.bundle import Bundle
+from models.propensity import LightGBMParams
 from models.scoring import Scores, score
 from models.segments import SEGMENTS
 from tests.features.strategies import PROPERTY, TIMEZONES, Row, histories, to_log
-from tests.shop import AS_OF, HORIZON_DAYS, PROSPECTS, local_day, shop_log, shop_training
+from tests.shop import AS_OF, CHURN_TARGET, PROSPECTS, local_day, shop_inputs, shop_log, shop_training
 from training.dataset import labelled_rows
-from training.fit import LOGIT_RFM, fit_final
+from training.fit import LOGIT_RFM, ClassifierSettings, fit_final
 
 INSTANTS = {
     "at midnight": AS_OF,
@@ -27,18 +28,22 @@ INSTANTS = {
     "before the shop had many customers": datetime(2022, 1, 20, 6, tzinfo=UTC),
 }
 KINDS = ("lightgbm", "logistic")
+_TREES = ClassifierSettings(
+    "lightgbm",
+    (*LOGIT_RFM.features, "days_since_last_purchase", "gap_mean"),
+    asdict(LightGBMParams(num_rounds=20, max_depth=3, num_leaves=6, min_data_in_leaf=20)),
+)
 FEWER = settings(PROPERTY, max_examples=40)
 
 
 @cache
 def _bundle(kind: str) -> Bundle:
     bundle = shop_training().bundle
-    if kind == bundle.churn.classifier.kind:
+    if kind == bundle.leading.classifier.kind:
         return bundle
-    rows = labelled_rows(
-        shop_log(), local_day(2024, 1, 1), bundle.purchases, horizon_days=HORIZON_DAYS, activity_days=180
-    )
-    return replace(bundle, churn=fit_final(LOGIT_RFM, rows, seed=0))
+    rows = labelled_rows(shop_log(), local_day(2024, 1, 1), CHURN_TARGET, shop_inputs(local_day(2024, 7, 1)))
+    other = fit_final(LOGIT_RFM if kind == "logistic" else _TREES, rows, CHURN_TARGET, seed=0)
+    return replace(bundle, targets={**bundle.targets, other.name: other})
 
 
 def _scores(bundle: Bundle, log: EventLog, as_of: datetime, members: dict[str, bool] | None = None) -> Scores:
@@ -108,8 +113,10 @@ def test_any_history_gives_finite_scores_and_reasons_that_sum(
     purchased = ~np.isnan(found.frame["frequency"])
     assert np.isfinite(found.clv[purchased]).all()
     assert (found.clv[purchased] >= 0).all()
-    total = found.base_value + found.reason_contribution.sum(axis=1) + found.reason_other
-    np.testing.assert_allclose(total[found.eligible], found.raw_margin[found.eligible], rtol=0, atol=1e-6)
+    for told in found.targets.values():
+        _, contribution, other = told.top
+        total = told.base_value + contribution.sum(axis=1) + other
+        np.testing.assert_allclose(total, told.raw_margin[told.eligible], rtol=0, atol=1e-6)
     for i in range(len(purchased)):
         alone = _scores(_bundle(kind), to_log(history, timezone).take([i]), as_of)
         assert _rows(alone) == [_rows(found)[i]]

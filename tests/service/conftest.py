@@ -19,7 +19,8 @@ from sqlalchemy import create_engine, make_url, text
 from service.app import create_app
 from store.engine import Database
 from store.settings import Settings
-from tests.service.shop import NOW, Registered, fill, open_shop, settings_for, train
+from tests.service.label_shop import fill_with_attributes, train_on_labels
+from tests.service.shop import NOW, Registered, fill, open_shop, publish, settings_for, train
 
 with warnings.catch_warnings():
     # It asks for another client library than the one that this project uses.
@@ -116,6 +117,26 @@ def own_shop(shops: Callable[[], str], bundles: Bundles, tmp_path: Path) -> Iter
         yield found
 
 
+@pytest.fixture(scope="session")
+def label_shop_settings(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Settings of a business without purchases, whose model says who leaves and who visits."""
+    return _label_shop(sqlite_template, tmp_path_factory.mktemp("labels"), ("churn", "visit"))
+
+
+@pytest.fixture(scope="session")
+def label_shop(label_shop_settings: Settings) -> Iterator[Shop]:
+    """A business without purchases that no test may change; that lists are alike on both engines the store sees to."""
+    with _Serving(label_shop_settings) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def visit_shop(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    """A business without purchases whose model says nothing of leaving."""
+    with _Serving(_label_shop(sqlite_template, tmp_path_factory.mktemp("visits"), ("visit",))) as found:
+        yield found
+
+
 @pytest.fixture
 def serve() -> Iterator[Callable[..., Shop]]:
     """Serve whatever a database holds: `serve(url, bundle_dir)`."""
@@ -125,6 +146,17 @@ def serve() -> Iterator[Callable[..., Shop]]:
             return stack.enter_context(_Serving(settings_for(url, bundle_dir, **settings)))
 
         yield start
+
+
+def _label_shop(template: Path, folder: Path, targets: tuple[str, ...]) -> Settings:
+    path = folder / "shop.db"
+    shutil.copy(template, path)
+    settings = settings_for(f"sqlite:///{path}", folder)
+    database = Database(settings.database_url)
+    fill_with_attributes(database)
+    publish(database, settings, train_on_labels(database, folder, names=targets))
+    database.close()
+    return settings
 
 
 def _fill(url: str, bundles: Bundles) -> None:

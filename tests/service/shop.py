@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import insert
 
 from features.build import build_features
 from features.calendar import LocalCalendar
-from features.labels import churned, eligible
+from features.event_log import EventLog
+from features.labels import eligible_for, outcome
+from features.reference import NOTHING
+from features.targets import Target
 from features.windows import Snapshot
 from models.bundle import Bundle, TargetModel, save_bundle
 from models.calibrator import Calibrator
@@ -47,7 +52,13 @@ FEATURES = (
     "purchase_days_90d",
     "purchase_days_180d",
     "silence_ratio",
+    *BTYD_FEATURES,
 )
+TARGETS = (
+    Target(name="churn", kind="inactivity").with_defaults(HORIZON_DAYS, ACTIVITY_DAYS),
+    Target(name="reorder", kind="purchase", horizon_days=30).with_defaults(HORIZON_DAYS, ACTIVITY_DAYS),
+)
+UNCUT = Cutoffs(at_risk_value=0.0, high_value_clv=0.0)
 
 
 @dataclass(frozen=True)
@@ -128,16 +139,13 @@ def train(database: Database, bundle_dir: Path, *, seed: int) -> Registered:
     past = end.after(-HORIZON_DAYS, calendar)
     purchases = PurchaseModel.fit(build_features(log, past))
     frame = purchases.add_features(build_features(log, past), HORIZON_DAYS)
-    rows = eligible(frame, ACTIVITY_DAYS)
-    y = churned(log, past, HORIZON_DAYS)[rows]
-    names = (*FEATURES, *BTYD_FEATURES)
-    X = frame.select(names)[rows]
-    params = LightGBMParams(num_rounds=10, num_leaves=7, max_depth=3, min_data_in_leaf=10, bagging_fraction=0.7)
-    classifier = PropensityModel(params=params, seed=seed, num_threads=1).fit(X, y, feature_names=names)
-    calibrator = Calibrator().fit(classifier.raw_margin(X), y)
-    probability = calibrator.predict(classifier.raw_margin(X))
-    figures = {"auc": auc(y, probability), "log_loss": log_loss(y, probability)}
-    curve = calibration_curve(y, probability)
+    targets, reports = {}, {}
+    for target in TARGETS:
+        rows = eligible_for(target, log, past, frame)
+        y = outcome(target, log, past, frame)[rows]
+        targets[target.name], reports[target.name] = fit_target(
+            target, frame.select(FEATURES)[rows], y, feature_names=FEATURES, seed=seed
+        )
     report = {
         "clv": {
             "model": "bg_nbd",
@@ -154,56 +162,86 @@ def train(database: Database, bundle_dir: Path, *, seed: int) -> Registered:
                 "baselines": {"same_rate": {"mae": 1.0, "rmse": 1.7}, "nobody_returns": {"mae": 1.1, "rmse": 2.0}},
             },
         },
-        "targets": {
-            "churn": {
-                "n": int(rows.sum()),
-                "rate": float(y.mean()),
-                **figures,
-                "average_precision": 0.7,
-                "brier": 0.15,
-                "calibration_error": 0.02,
-                "lift_at_10": 1.9,
-                "splits": "customer_folds",
-                "baselines": {"days_since_last_purchase": {"auc": 0.7}, "logit_rfm": {"auc": 0.72, "log_loss": 0.6}},
-                "snapshots": {"train": ["2023-07-04"], "test": "2023-10-03"},
-                "classifier": "lightgbm",
-                "verdict": f"Trained with seed {seed}; better than its baselines.",
-                "calibration_curve": {
-                    "predicted": curve.predicted.tolist(),
-                    "observed": curve.observed.tolist(),
-                    "counts": curve.count.tolist(),
-                },
-            }
-        },
+        "targets": reports,
+        "refused": {},
         "settings": {
             "horizon_days": HORIZON_DAYS,
             "activity_days": ACTIVITY_DAYS,
-            "classifier": {"kind": "lightgbm", "features": list(names)},
+            "classifier": {"kind": "lightgbm", "features": list(FEATURES)},
             "stopped": False,
         },
         "notes": ["Invented customers."],
     }
+    bundle = Bundle(
+        snapshot_date="2024-01-01",
+        currency="USD",
+        timezone="UTC",
+        horizon_days=HORIZON_DAYS,
+        reference=NOTHING,
+        purchases=purchases,
+        clv_terms=ClvTerms(),
+        targets=targets,
+        policy=POLICY,
+        cutoffs=UNCUT,
+        report=report,
+    )
+    return save(bundle, log, end, bundle_dir)
 
-    def bundle(cutoffs: Cutoffs) -> Bundle:
-        return Bundle(
-            snapshot_date="2024-01-01",
-            currency="USD",
-            timezone="UTC",
-            horizon_days=HORIZON_DAYS,
-            activity_days=ACTIVITY_DAYS,
-            purchases=purchases,
-            clv_terms=ClvTerms(),
-            churn=TargetModel("churn", classifier, calibrator, float(y.mean())),
-            policy=POLICY,
-            cutoffs=cutoffs,
-            report=report,
-        )
 
-    uncut = Cutoffs(at_risk_value=0.0, high_value_clv=0.0)
-    scores = score(bundle(uncut), POLICY, uncut, log, {}, end)
-    found = find_cutoffs(POLICY, eligible=scores.eligible, churn_probability=scores.churn_probability, clv=scores.clv)
-    folder, bundle_hash = save_bundle(bundle(found), bundle_dir)
-    return Registered(folder, bundle_hash, report, {"target": figures, "champion": None})
+def fit_target(
+    target: Target,
+    X: NDArray[np.float64],
+    y: NDArray[np.float64],
+    *,
+    feature_names: Sequence[str],
+    seed: int,
+    categorical: Sequence[str] = (),
+) -> tuple[TargetModel, dict[str, Any]]:
+    """Fit a small model of a target; return it with a report whose figures are half invented."""
+    params = LightGBMParams(num_rounds=10, num_leaves=7, max_depth=3, min_data_in_leaf=10, bagging_fraction=0.7)
+    classifier = PropensityModel(params=params, seed=seed, num_threads=1)
+    classifier.fit(X, y, feature_names=feature_names, categorical=categorical)
+    margin = classifier.raw_margin(X)
+    calibrator = Calibrator().fit(margin, y)
+    probability = calibrator.predict(margin)
+    curve = calibration_curve(y, probability)
+    report: dict[str, Any] = {
+        "n": len(y),
+        "rate": float(y.mean()),
+        "auc": auc(y, probability),
+        "log_loss": log_loss(y, probability),
+        "average_precision": 0.7,
+        "brier": 0.15,
+        "calibration_error": 0.02,
+        "lift_at_10": 1.9,
+        "target": target.to_dict(),
+        "splits": "customer folds",
+        "baselines": {"days_since_last_purchase": {"auc": 0.7}, "logit_rfm": {"auc": 0.72, "log_loss": 0.6}},
+        "snapshots": {"train": ["2023-07-04"], "early_stopping": [], "calibration": [], "test": "2023-10-03"},
+        "classifier": "lightgbm",
+        "verdict": f"Trained with seed {seed}; better than its baselines.",
+        "calibration_curve": {
+            "predicted": curve.predicted.tolist(),
+            "observed": curve.observed.tolist(),
+            "counts": curve.count.tolist(),
+        },
+        "leaks": [],
+    }
+    edges = {name: tuple(edge.tolist()) for name, edge in zip(feature_names, _edges(X), strict=True)}
+    return TargetModel(target, classifier, calibrator, float(y.mean()), edges), report
+
+
+def save(bundle: Bundle, log: EventLog, snapshot: Snapshot, bundle_dir: Path) -> Registered:
+    """Find the cut-offs of a bundle on a log and save it."""
+    scores = score(bundle, POLICY, UNCUT, log, {}, snapshot)
+    folder, bundle_hash = save_bundle(replace(bundle, cutoffs=find_cutoffs(POLICY, **scores.for_cutoffs())), bundle_dir)
+    leading = bundle.report["targets"][bundle.leading.name]
+    figures = {"name": bundle.leading.name, **{key: leading[key] for key in ("auc", "log_loss")}}
+    return Registered(folder, bundle_hash, bundle.report, {"target": figures, "champion": None})
+
+
+def _edges(X: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+    return [np.unique(np.quantile(column[~np.isnan(column)], (0.25, 0.5, 0.75))) for column in X.T]
 
 
 def register(database: Database, registered: Registered) -> int:
@@ -224,6 +262,11 @@ def register(database: Database, registered: Registered) -> int:
 def open_shop(database: Database, settings: Settings, registered: Registered) -> None:
     """Fill a migrated, empty database: events, policy, champion, and a published scoring run."""
     fill(database)
+    publish(database, settings, registered)
+
+
+def publish(database: Database, settings: Settings, registered: Registered) -> None:
+    """Put the policy in force, make a bundle champion and publish its scores of whom the database has."""
     with database.write() as session:
         policies.add_policy(session, POLICY.to_dict(), now=NOW)
     register(database, registered)

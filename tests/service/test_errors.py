@@ -29,6 +29,9 @@ BAD_REQUESTS: list[tuple[str, str, dict[str, Any], int, str, str]] = [
     ("GET", f"/v1/customers/{'x' * 300}", {}, 422, "invalid-request", "at most 255 characters"),
     ("GET", "/v1/score?customer_id=%ED%A0%80", {}, 404, "unknown-customer", "No customer has the id"),
     ("GET", "/v1/segments/vip/customers", {}, 404, "unknown-segment", "Segments: at_risk, high_value,"),
+    ("GET", "/v1/propensities/vip", {}, 404, "unknown-target", "Propensities of model 1: reorder."),
+    ("GET", "/v1/propensities/churn?format=csv", {}, 404, "unknown-target", "There is no propensity 'churn'."),
+    ("GET", "/v1/propensities/reorder?cursor=abc", {}, 400, "invalid-cursor", "Take it from `next_cursor`"),
     (
         "GET",
         "/v1/segments/dormant/customers?limit=0",

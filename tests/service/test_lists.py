@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 
 from models.segments import SEGMENTS
-from service.published_list import read_published
+from service.published_list import list_of_segment, read_published
 from service.segment_csv import CSV_COLUMNS, csv_text, harmless
 from store.lists import iterate_segment
 from tests.service.conftest import Shop
 from tests.service.shop import AS_OF, N_CUSTOMERS, NOW, POLICY
 from training.score_all import score_all
+
+HEADER = (*CSV_COLUMNS, "reorder_propensity")
 
 
 def _all_pages(shop: Shop, path: str, **params: Any) -> list[dict[str, Any]]:
@@ -94,6 +96,7 @@ def test_a_budget_ends_the_list_and_tells_what_it_covers(shop: Shop, limit: int)
     assert told["value_at_risk"] == pytest.approx(sum(row["value_at_risk"] for row in rows))
     assert told["expected_saved_value"] == pytest.approx(POLICY.save_rate * told["value_at_risk"])
     assert told["cost"] == pytest.approx(POLICY.contact_cost * budget)
+    assert whole["ranked_by"] == "value_at_risk"
 
 
 def test_a_budget_beyond_the_list_covers_all_of_it(shop: Shop) -> None:
@@ -111,12 +114,13 @@ def test_csv_holds_the_whole_list_with_the_same_numbers_as_json(shop: Shop, aske
     found = list(csv.DictReader(io.StringIO(response.text, newline="")))
     rows = shop.get("/v1/segments/dormant/customers", limit=1000)["rows"]
     assert len(found) == len(rows)
-    assert tuple(found[0]) == CSV_COLUMNS
+    assert tuple(found[0]) == HEADER
     for cells, row in zip(found, rows, strict=True):
         assert cells["customer_id"].removeprefix("'") == row["customer_id"]
         assert float(cells["clv"]) == row["clv"]
         assert cells["churn_probability"] == ""
         assert (cells["as_of"], cells["model_version"]) == ("2024-01-01T00:00:00+00:00", "1")
+        assert (cells["ranked_by"], cells["reorder_propensity"]) == ("value_at_risk", "")
 
 
 def test_csv_keeps_to_the_budget_and_to_a_page(shop: Shop) -> None:
@@ -159,7 +163,7 @@ def test_csv_is_written_while_it_is_read(shop: Shop) -> None:
             yield row
 
     with shop.database.read() as session:
-        pieces = csv_text(counted(), read_published(session))
+        pieces = csv_text(counted(), list_of_segment("dormant"), read_published(session))
     assert next(pieces).startswith("position,customer_id,")
     assert taken == 0
     next(pieces)
@@ -175,4 +179,4 @@ def test_a_cursor_of_one_segment_is_not_taken_for_another(shop: Shop) -> None:
 def test_an_empty_segment_is_an_empty_list(shop: Shop) -> None:
     assert shop.get("/v1/segments/upsell_ready/customers")["rows"] == []
     text = shop.client.get("/v1/segments/upsell_ready/customers", params={"format": "csv"}).text
-    assert text == ",".join(CSV_COLUMNS) + "\r\n"
+    assert text == ",".join(HEADER) + "\r\n"

@@ -20,7 +20,13 @@ from tests.service.live import live
 from tests.service.shop import settings_for
 
 EXAMPLES = 5
-BEYOND_A_SCHEMA = ("/v1/at-risk", "/v1/segments/{name}/customers", "/v1/scoring-runs")
+BEYOND_A_SCHEMA = (
+    "/v1/at-risk",
+    "/v1/segments/{name}/customers",
+    "/v1/propensities/{target}",
+    "/v1/scoring-runs",
+    "/v1/training-runs",
+)
 
 
 def _document() -> dict[str, Any]:

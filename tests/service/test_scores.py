@@ -31,6 +31,12 @@ def test_the_reasons_of_every_customer_sum_to_the_raw_margin(shop: Shop) -> None
         sizes = [abs(reason["contribution"]) for reason in score["reasons"]]
         assert sizes == sorted(sizes, reverse=True)
         assert score["value_at_risk"] == score["churn_probability"] * score["clv"]
+        reorder = score["propensities"]["reorder"]
+        contributions = sum(reason["contribution"] for reason in reorder["reasons"])
+        total = reorder["base_value"] + contributions + reorder["all_other_features"]
+        assert total == pytest.approx(reorder["raw_margin"], abs=1e-6)
+        assert (reorder["description"], reorder["horizon_days"]) == ("a purchase", 30)
+        assert reorder["sentence"].endswith(".")
 
 
 def test_one_score_equals_the_batch_and_what_the_run_stored(shop: Shop) -> None:
@@ -70,6 +76,7 @@ def test_a_dormant_customer_has_nulls_and_a_note_that_says_why(shop: Shop) -> No
     for name in ("churn_probability", "value_at_risk", "raw_margin", "base_value", "all_other_features", "sentence"):
         assert score[name] is None
     assert score["reasons"] == []
+    assert score["propensities"] == {"reorder": None}
     assert f"{score['days_since_last_purchase']:,} days before" in score["note"]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,12 +10,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 
 from store import registry, runs, scores
 from store.engine import Database
 from store.tables import (
+    Category,
+    Channel,
     Customer,
+    CustomerAttribute,
     Event,
     EventType,
     ModelVersion,
@@ -24,22 +28,33 @@ from store.tables import (
     SegmentPolicyVersion,
     Source,
 )
-from tests.features.strategies import EVENT_TYPES, Row
+from tests.features.learnt import Learnt
+from tests.features.strategies import CATEGORIES, CHANNELS, EVENT_TYPES, Row
 
-__all__ = ["NOW", "Scored", "add_customers", "add_facts", "add_model", "publish_run", "queue_run", "write_scores"]
+__all__ = [
+    "NOW",
+    "Scored",
+    "add_attributes",
+    "add_customers",
+    "add_facts",
+    "add_model",
+    "publish_run",
+    "queue_run",
+    "write_scores",
+]
 
 NOW = datetime(2024, 5, 1, tzinfo=UTC)
-
-_EVENT_OF = {"order": "Order Completed", "refund": "Order Refunded", "other": "Product Viewed"}
 
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """What a run says of one customer; `segments` as stored, separated by a space."""
+    """What a run says of one customer; `segments` as stored, separated by a space; probabilities by propensity."""
 
     segments: str
     value_at_risk: float | None = None
     clv: float | None = None
+    churn_probability: float | None = None
+    propensities: Mapping[str, float] | None = None
 
 
 def add_customers(database: Database, customer_ids: Sequence[str], keys: Iterable[int] | None = None) -> dict[str, int]:
@@ -55,8 +70,8 @@ def add_customers(database: Database, customer_ids: Sequence[str], keys: Iterabl
 def add_facts(database: Database, facts: Sequence[Row], *, seed: int = 0, key_gap: int = 1) -> None:
     """Store facts by plain inserts, in an order and with keys that the seed decides.
 
-    Facts of one instant act in the order in which they are given: that is how their identities ascend. Orders without
-    a product or quantity and without a number stay events by themselves; all others have lines.
+    Facts of one instant act in the order in which they are given: that is how their identities ascend. What is no line
+    stays an event by itself; of the lines of one order, channel and properties are those of the first one given.
 
     Parameters
     ----------
@@ -71,6 +86,8 @@ def add_facts(database: Database, facts: Sequence[Row], *, seed: int = 0, key_ga
     customers = add_customers(database, customer_ids, [key_gap * i for i in range(1, len(customer_ids) + 1)])
     products = {product: i for i, product in enumerate(_shuffled(_products(facts), shuffled), start=1)}
     types = {name: i for i, name in enumerate(_shuffled(EVENT_TYPES, shuffled), start=1)}
+    channels = {name: i for i, name in enumerate(_shuffled(CHANNELS, shuffled), start=1)}
+    categories = {levels: i for i, levels in enumerate(_shuffled(CATEGORIES, shuffled), start=1)}
 
     heads: dict[object, int] = {}
     grouped: dict[int, list[int]] = {}
@@ -81,12 +98,12 @@ def add_facts(database: Database, facts: Sequence[Row], *, seed: int = 0, key_ga
     event_rows, line_rows = [], []
     for head, members in grouped.items():
         first = facts[members[0]]
-        has_lines = first.order is not None or first.product is not None or first.quantity is not None
+        has_lines = first.is_line
         event_rows.append(
             {
                 "id": head,
                 "customer_key": customers[first.customer],
-                "event_type_id": types[_EVENT_OF[first.action]],
+                "event_type_id": types[first.name],
                 "occurred_at": min(facts[i].at for i in members),
                 "received_at": NOW,
                 "source_id": 1,
@@ -95,6 +112,8 @@ def add_facts(database: Database, facts: Sequence[Row], *, seed: int = 0, key_ga
                 "order_id": first.order,
                 "order_key": None if first.order is None else int.from_bytes(first.order.encode(), "big"),
                 "value": None if has_lines else first.value,
+                "channel_id": None if first.channel is None else channels[first.channel],
+                "properties": first.properties,
             }
         )
         line_rows += [
@@ -104,7 +123,9 @@ def add_facts(database: Database, facts: Sequence[Row], *, seed: int = 0, key_ga
                 "occurred_at": facts[i].at,
                 "product_key": None if facts[i].product is None else products[facts[i].product],
                 "quantity": facts[i].quantity,
+                "category_id": categories.get(facts[i].category),
                 "value": facts[i].value,
+                "discount": facts[i].discount,
             }
             for i in members
             if has_lines
@@ -114,9 +135,31 @@ def add_facts(database: Database, facts: Sequence[Row], *, seed: int = 0, key_ga
         session.execute(insert(EventType), [{"id": i, "name": name} for name, i in types.items()])
         if products:
             session.execute(insert(Product), [{"id": i, "product_id": str(name)} for name, i in products.items()])
+        session.execute(insert(Channel), [{"id": i, "name": name} for name, i in channels.items()])
+        session.execute(insert(Category), [{"id": i, "levels": levels} for levels, i in categories.items()])
         session.execute(insert(Event), _shuffled(event_rows, shuffled))
         if line_rows:
             session.execute(insert(OrderLine), _shuffled(line_rows, shuffled))
+
+
+def add_attributes(database: Database, learnt: Sequence[Learnt]) -> None:
+    """Store what was learnt of customers who are there, as the ingest of customer files stores it."""
+    with database.write() as session:
+        keys = dict(session.execute(select(Customer.customer_id, Customer.id)).all())
+        session.execute(
+            insert(CustomerAttribute),
+            [
+                {
+                    "customer_key": keys[each.customer],
+                    "name": each.name,
+                    "learnt_at": each.learnt_at,
+                    "kind": each.kind,
+                    "number": each.value if isinstance(each.value, float) else None,
+                    "text": None if isinstance(each.value, float) else str(each.value),
+                }
+                for each in learnt
+            ],
+        )
 
 
 def add_model(
@@ -162,6 +205,11 @@ def write_scores(database: Database, run_id: int, scored: Mapping[int, Scored]) 
     columns["eligible"] = [score.value_at_risk is not None for score in scored.values()]
     columns["value_at_risk"] = [score.value_at_risk for score in scored.values()]
     columns["clv"] = [score.clv for score in scored.values()]
+    columns["churn_probability"] = [score.churn_probability for score in scored.values()]
+    columns["propensities"] = [
+        json.dumps({name: {"probability": probability} for name, probability in (score.propensities or {}).items()})
+        for score in scored.values()
+    ]
     scores.write(database, run_id, np.array(list(scored), dtype=np.int64), columns)
 
 

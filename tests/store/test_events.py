@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import numpy as np
 import pytest
-from sqlalchemy import select, text, update
+from sqlalchemy import insert, select, text, update
 from sqlalchemy.orm import Session
 
 from features.calendar import LocalCalendar
@@ -25,27 +26,34 @@ from store.events import (
     unmatched_refunds,
 )
 from store.exceptions import UnknownCustomerError
-from store.tables import Customer, OrderLine
-from tests.features.strategies import Row, as_rows_of_time, bought, did, raw_events, refunded, to_log
-from tests.store.builders import NOW, add_customers, add_facts
+from store.tables import Category, Customer, OrderLine
+from tests.features.learnt import Learnt, attributes_of
+from tests.features.same import assert_same_log
+from tests.features.strategies import (
+    CATEGORIES,
+    CHANNELS,
+    EVENT_TYPES,
+    Row,
+    as_rows_of_time,
+    bought,
+    did,
+    raw_events,
+    refunded,
+    to_log,
+)
+from tests.store.builders import NOW, add_attributes, add_customers, add_facts
 from tests.store.statements import statements_of
 
 UTC_DAYS = LocalCalendar("UTC")
 BERLIN_DAYS = LocalCalendar("Europe/Berlin")
-ARRAYS = ("offsets", "occurred_at", "day", "kind", "order", "is_purchase", "value", "event_type")
 
 
 def on(day: int, hour: int = 0) -> datetime:
     return NOW + timedelta(days=day, hours=hour)
 
 
-def assert_same(found: EventLog, expected: EventLog) -> None:
-    assert found.customer_ids == expected.customer_ids
-    assert found.event_types == expected.event_types
-    for name in ARRAYS:
-        ours, theirs = getattr(found, name), getattr(expected, name)
-        assert ours.dtype == theirs.dtype, name
-        assert ours.tobytes() == theirs.tobytes(), name
+def without_properties(log: EventLog) -> EventLog:
+    return replace(log, properties=np.full_like(log.properties, -1), property_texts=())
 
 
 def all_customers(session: Session) -> CustomerKeys:
@@ -68,16 +76,25 @@ def random_facts(seed: int, *, customers: int, facts: int) -> list[Row]:
         at = on(by.randint(0, 30), by.choice((0, 12, 22, 23)))
         customer = f"customer {by.randint(1, customers)}"
         order = by.choice((None, "A", "B", "Ł"))
-        product = by.choice((None, 1, 2, 3))
-        quantity = by.choice((None, 1.0, 2.0, 0.5))
-        value = by.choice((0.0, 5.0, 9.96, 0.1, 1200.0)) if by.random() < 0.9 else None
+        fact = Row(
+            at,
+            "order",
+            order,
+            product=by.choice((None, 1, 2, 3)),
+            quantity=by.choice((None, 1.0, 2.0, 0.5)),
+            value=by.choice((0.0, 5.0, 9.96, 0.1, 1200.0)) if by.random() < 0.9 else None,
+            customer=customer,
+            # Lines of one order have its channel.
+            channel=by.choice((None, *CHANNELS)) if order is None else {"A": None, "B": "web", "Ł": "store"}[order],
+        )
         kind = by.random()
         if kind < 0.6:
-            drawn.append(bought(at, value, order=order, product=product, quantity=quantity, customer=customer))
+            drawn.append(replace(fact, category=by.choice((None, *CATEGORIES)), discount=by.choice((None, 0.0, 0.5))))
         elif kind < 0.85:
-            drawn.append(refunded(at, value, order=order, product=product, quantity=quantity, customer=customer))
+            drawn.append(replace(fact, action="refund"))
         else:
-            drawn.append(did(at, value, customer=customer))
+            event, properties = by.choice(EVENT_TYPES[3:]), by.choice((None, '{"a": 1}', '{"a": 2}'))
+            drawn.append(did(at, fact.value, customer, event=event, channel=fact.channel, properties=properties))
     return drawn
 
 
@@ -87,16 +104,16 @@ def test_rows_stored_in_any_order_are_read_as_the_log_that_netting_makes_of_them
 ) -> None:
     facts = random_facts(seed, customers=40, facts=900)
     add_facts(database, facts, seed=seed, key_gap=3)
-    expected = to_log(facts, "Europe/Berlin")
+    expected = without_properties(to_log(facts, "Europe/Berlin"))
     assert {ORDER, ADJUSTMENT, UNMATCHED_REFUND, OTHER} == set(expected.kind.tolist())
 
-    assert_same(read_log(database, BERLIN_DAYS), expected)
+    assert_same_log(read_log(database, BERLIN_DAYS), expected)
     with database.read() as session:
         customers = all_customers(session)
-        assert_same(read_events(session, customers, BERLIN_DAYS), expected)
+        assert_same_log(read_events(session, customers, BERLIN_DAYS), expected)
         one = find_customer(session, "customer 7")
         alone = to_log([fact for fact in facts if fact.customer == "customer 7"], "Europe/Berlin")
-        assert_same(read_events(session, one, BERLIN_DAYS), alone)
+        assert_same_log(read_events(session, one, BERLIN_DAYS), without_properties(alone))
         found = unmatched_refunds(session, customers.keys.tolist())
     in_time = as_rows_of_time(facts)
     unmatched = np.flatnonzero(net(raw_events([facts[i] for i in in_time]), UTC_DAYS)[1]).tolist()
@@ -150,13 +167,16 @@ def test_chunks_cover_all_customers_once_across_gaps_in_their_keys(database: Dat
     facts = random_facts(2, customers=50, facts=300)
     add_facts(database, facts, key_gap=7)
     add_customers(database, ["silent", "far away"], [351, 1_000])
-    expected = to_log(facts, customer_ids=["silent", "far away"])
+    learnt = [Learnt(customer, "age", float(i)) for i, customer in enumerate(["silent", facts[0].customer])]
+    add_attributes(database, learnt)
+    expected = without_properties(to_log(facts, customer_ids=["silent", "far away"]))
+    expected = replace(expected, attributes=attributes_of(learnt, expected.customer_ids))
 
     for customers_a_chunk in (20, 999, 20_000):
         chunks = list(read_chunks(database, UTC_DAYS, customers_a_chunk))
         assert all(list(customers.customer_ids) == sorted(customers.customer_ids) for customers, _, _ in chunks)
         assert all(customers.customer_ids == log.customer_ids for customers, log, _ in chunks)
-        assert_same(EventLog.concatenate([log for _, log, _ in chunks], UTC_DAYS), expected)
+        assert_same_log(EventLog.concatenate([log for _, log, _ in chunks], UTC_DAYS), expected)
         done = [share for _, _, share in chunks]
         assert done == sorted(done)
         assert done[-1] == 1.0
@@ -220,7 +240,47 @@ def test_the_events_of_one_customer_are_read_by_index(database: Database) -> Non
         session.execute(text("ANALYZE"))
     with database.read() as session, statements_of(database) as statements:
         read_events(session, find_customer(session, "customer 7"), UTC_DAYS)
-    (plan,) = (plan for statement, plan in statements.plans(database) if "LEFT JOIN order_line" in statement)
-    assert "ix_event_customer_key_occurred_at" in plan
-    assert "SCAN e" not in plan
-    assert "Seq Scan" not in plan
+    plans = [(statement, plan) for statement, plan in statements.plans(database) if "customer_key" in statement]
+    assert [" event " in statement for statement, _ in plans] == [True, False]
+    (_, of_events), (_, of_attributes) = plans
+    assert "ix_event_customer_key_occurred_at" in of_events
+    assert "SCAN" not in of_events
+    assert "Seq Scan" not in of_events
+    assert "customer_attribute" in of_attributes
+    assert "SCAN" not in of_attributes
+    assert "Seq Scan" not in of_attributes
+
+
+def test_properties_are_read_of_the_events_asked_for_only(database: Database) -> None:
+    facts = [
+        did(on(1), properties='{"plan": "plus"}'),
+        did(on(2), event="Session Started", properties='{"page": "home"}'),
+        did(on(3), properties='{"plan": "basic"}'),
+        did(on(4)),
+        bought(on(5), 3.0, order="A", product=1),
+    ]
+    add_facts(database, facts)
+    plain = read_log(database, UTC_DAYS)
+    assert (plain.properties.tolist(), plain.property_texts) == ([-1] * 5, ())
+    log = read_log(database, UTC_DAYS, properties_of=["Product Viewed", "Never Sent"])
+    assert log.properties.tolist() == [1, -1, 0, -1, -1]
+    assert log.property_texts == ('{"plan": "basic"}', '{"plan": "plus"}')
+    (chunk,) = read_chunks(database, UTC_DAYS, properties_of=["Session Started"])
+    assert chunk[1].property_texts == ('{"page": "home"}',)
+
+
+def test_only_the_categories_of_the_customers_read_are_in_their_log(database: Database) -> None:
+    add_facts(database, [bought(on(1), 1.0, category=CATEGORIES[1]), bought(on(1), 1.0, customer="d", product=1)])
+    with database.read() as session:
+        assert read_events(session, find_customer(session, "c"), UTC_DAYS).lines.categories == (CATEGORIES[1],)
+        assert read_events(session, find_customer(session, "d"), UTC_DAYS).lines.categories == ()
+
+
+def test_more_categories_than_fit_one_statement_are_read(database: Database) -> None:
+    add_facts(database, [bought(on(1), float(i), product=1) for i in range(5_100)])
+    texts = {i: f'{{"shelf": "{i:04}"}}' for i in range(101, 5_201)}
+    with database.write() as session:
+        session.execute(insert(Category), [{"id": i, "levels": levels} for i, levels in texts.items()])
+        session.execute(text("UPDATE order_line SET category_id = 101 + value"))
+    lines = read_log(database, UTC_DAYS).lines
+    assert [lines.categories[code] for code in lines.category] == list(texts.values())

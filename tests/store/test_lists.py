@@ -1,4 +1,4 @@
-"""Lists of a segment: every member once, in order, whatever the page size and whatever is published meanwhile."""
+"""Lists of customers: every member once, in order, whatever the page size and whatever is published meanwhile."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sqlalchemy import text
 from store.engine import Database
 from store.exceptions import CursorError, StoreError
 from store.lists import Cursor, iterate_segment, list_segment
-from store.scores import publish
+from store.scores import propensity_list, publish
 from tests.store.builders import NOW, Scored, add_customers, publish_run, queue_run, write_scores
 from tests.store.statements import statements_of
 
@@ -129,6 +129,21 @@ def test_going_through_a_whole_segment_gives_each_row_with_its_score_also_after_
 
 
 @pytest.mark.usefixtures("customers")
+def test_the_list_of_a_propensity_goes_through_everybody_judged_page_by_page(database: Database) -> None:
+    by = random.Random(5)
+    chances = {key: by.choice((0.1, 0.2, 0.2, 0.9)) for key in by.sample(range(1, 31), MEMBERS)}
+    judged = {key: Scored("steady", propensities={"upsell": chance}) for key, chance in chances.items()}
+    publish_run(database, {**{key: Scored("at_risk", 1.0, 1.0) for key in range(1, 31)}, **judged})
+    name = propensity_list("upsell")
+    expected = [f"customer {key}" for key in sorted(chances, key=lambda key: (chances[key], key), reverse=True)]
+    assert [row.customer_id for row in iterate_segment(database, name, rows_a_page=4)] == expected
+    with database.read() as session:
+        cursor = list_segment(session, name, limit=5).next_cursor
+        with pytest.raises(CursorError, match="belongs to another list"):
+            list_segment(session, "steady", limit=5, cursor=cursor)
+
+
+@pytest.mark.usefixtures("customers")
 def test_a_segment_without_members_is_an_empty_page(database: Database) -> None:
     publish_run(database, scored_at_random(0))
     with database.read() as session:
@@ -147,7 +162,7 @@ def test_a_cursor_of_another_segment_is_refused(database: Database) -> None:
     publish_run(database, scored_at_random(0))
     with database.read() as session:
         cursor = list_segment(session, "at_risk", limit=5).next_cursor
-        with pytest.raises(CursorError, match=r"belongs to the list of another segment\. Begin again without a cursor"):
+        with pytest.raises(CursorError, match=r"belongs to another list\. Begin again without a cursor"):
             list_segment(session, "new", limit=5, cursor=cursor)
 
 

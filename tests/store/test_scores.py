@@ -9,7 +9,16 @@ from sqlalchemy import func, select
 from store.engine import Database
 from store.exceptions import StoreError
 from store.lists import list_segment
-from store.scores import SCORE_COLUMNS, begin, publish, published_run, require_published_run, stored_score, write
+from store.scores import (
+    SCORE_COLUMNS,
+    begin,
+    propensity_list,
+    publish,
+    published_run,
+    require_published_run,
+    stored_score,
+    write,
+)
 from store.tables import Score, ScoringRun, SegmentListing
 from tests.store.builders import NOW, Scored, add_customers, publish_run, queue_run, write_scores
 
@@ -131,6 +140,35 @@ def test_the_rank_is_value_at_risk_else_clv_else_nought(database: Database) -> N
         listings = session.scalars(select(SegmentListing).where(SegmentListing.scoring_run_id == run_id))
         assert {row.customer_key: row.rank_value for row in listings} == {1: 0.0, 2: 7.0, 3: 3.0}
     assert shown(database, "new") == ["bob", "cyd", "ada"]
+
+
+def test_without_clv_the_rank_is_the_churn_probability(database: Database) -> None:
+    add_customers(database, ["ada", "bob", "cyd"])
+    publish_run(
+        database,
+        {
+            1: Scored("at_risk", churn_probability=0.4),
+            2: Scored("at_risk", churn_probability=0.9),
+            3: Scored("at_risk", churn_probability=0.6),
+        },
+    )
+    assert shown(database) == ["bob", "cyd", "ada"]
+
+
+def test_everybody_with_a_propensity_is_on_its_list_whatever_the_segment(database: Database) -> None:
+    add_customers(database, ["ada", "bob", "cyd"])
+    run_id = publish_run(
+        database,
+        {
+            1: Scored("steady", 5.0, 10.0, propensities={"upsell": 0.2, "visit": 0.9}),
+            2: Scored("", propensities={"upsell": 0.7}),
+            3: Scored("at_risk", 9.0, 10.0),
+        },
+    )
+    assert shown(database, propensity_list("upsell")) == ["bob", "ada"]
+    assert shown(database, propensity_list("visit")) == ["ada"]
+    assert shown(database, propensity_list("renewal")) == []
+    assert rows_of(database, run_id) == (3, 5)
 
 
 def test_customers_in_no_segment_are_scored_and_not_listed(database: Database) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -9,9 +10,9 @@ import pytest
 
 from features.build import build_features
 from features.windows import Snapshot
-from models.purchase_model import PurchaseModel
-from tests.shop import AS_OF, HORIZON_DAYS, Row, local_day, microseconds, shop_log, shop_training, to_log
-from training.dataset import Dataset, Rows, build_dataset, labelled_rows, usable_features
+from models.model_inputs import ModelInputs
+from tests.shop import AS_OF, CHURN_TARGET, HORIZON_DAYS, Row, local_day, microseconds, shop_inputs, shop_log, to_log
+from training.dataset import Dataset, Rows, build_dataset, labelled_rows
 from training.exceptions import TrainingError
 from training.progress import silent
 from training.splits import ROLES, Splits, customer_draws, plan_splits
@@ -23,13 +24,18 @@ MOMENT = timedelta(microseconds=1)
 
 
 @pytest.fixture(scope="module")
-def purchases() -> PurchaseModel:
-    return shop_training().bundle.purchases
+def inputs() -> ModelInputs:
+    return shop_inputs(local_day(2024, 7, 1))
 
 
 @pytest.fixture(scope="module")
-def dataset(purchases: PurchaseModel) -> Dataset:
-    return _dataset(plan_splits(first_day=_first_day(), end_day=_end_day(), horizon_days=90, activity_days=180))
+def splits() -> Splits:
+    return plan_splits(first_day=_first_day(), end_day=_end_day(), horizon_days=90, activity_days=180)
+
+
+@pytest.fixture(scope="module")
+def dataset(splits: Splits) -> Dataset:
+    return _dataset(splits)
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +44,7 @@ def folds() -> Dataset:
     return _dataset(splits, activity_days=500)
 
 
-def test_labels_of_a_hand_made_log_are_right_at_both_ends_of_the_horizon(purchases: PurchaseModel) -> None:
+def test_labels_of_a_hand_made_log_are_right_at_both_ends_of_the_horizon(inputs: ModelInputs) -> None:
     before = SNAPSHOT - timedelta(days=10)
     churned = {
         "never again": [],
@@ -58,57 +64,51 @@ def test_labels_of_a_hand_made_log_are_right_at_both_ends_of_the_horizon(purchas
     rows.append(Row("only a visit", SNAPSHOT + timedelta(days=1), None, "Session Started"))
     rows.append(Row("never bought", before, None, "Session Started"))
 
-    found = labelled_rows(to_log(rows), DAY, purchases, horizon_days=HORIZON_DAYS, activity_days=180)
+    found = labelled_rows(to_log(rows), DAY, CHURN_TARGET, inputs)
     expected = {**dict.fromkeys(churned, 1.0), **dict.fromkeys(stayed, 0.0)}
     ids = sorted(expected)
     assert found.y.tolist() == [expected[name] for name in ids]
     np.testing.assert_array_equal(found.draw, customer_draws(ids))
 
 
-def test_a_customer_is_judged_who_purchased_on_the_first_day_of_the_activity_window(purchases: PurchaseModel) -> None:
+def test_a_customer_is_judged_who_purchased_on_the_first_day_of_the_activity_window(inputs: ModelInputs) -> None:
     rows = [Row("in", SNAPSHOT - timedelta(days=180), 5.0), Row("out", SNAPSHOT - timedelta(days=180) - MOMENT, 5.0)]
-    found = labelled_rows(to_log(rows), DAY, purchases, horizon_days=HORIZON_DAYS, activity_days=180)
+    found = labelled_rows(to_log(rows), DAY, CHURN_TARGET, inputs)
     np.testing.assert_array_equal(found.draw, customer_draws(["in"]))
 
 
-def test_what_happens_from_a_snapshot_on_changes_no_input_of_its_rows(purchases: PurchaseModel) -> None:
+def test_what_happens_from_a_snapshot_on_changes_no_input_of_its_rows(inputs: ModelInputs) -> None:
     log = shop_log()
     known = log.before(microseconds(SNAPSHOT))
-    options = {"horizon_days": HORIZON_DAYS, "activity_days": 180}
-    with_future = labelled_rows(log, DAY, purchases, **options)
-    without = labelled_rows(known, DAY, purchases, **options)
+    with_future = labelled_rows(log, DAY, CHURN_TARGET, inputs)
+    without = labelled_rows(known, DAY, CHURN_TARGET, inputs)
     assert without.X.tobytes() == with_future.X.tobytes()
     assert without.draw.tobytes() == with_future.draw.tobytes()
     assert without.y.all()
     assert not with_future.y.all()
 
 
-def test_what_happens_from_the_test_snapshot_on_reaches_no_row_that_a_model_learns_from(dataset: Dataset) -> None:
-    known = shop_log().before(Snapshot.at_midnight(dataset.splits.test, shop_log().calendar).as_of)
-    model = _known_at(dataset.splits)
+def test_what_happens_from_the_test_snapshot_on_reaches_no_row_that_a_model_learns_from(
+    dataset: Dataset, splits: Splits
+) -> None:
+    known = shop_log().before(Snapshot.at_midnight(splits.test, shop_log().calendar).as_of)
+    at_test = shop_inputs(splits.test)
     for role in ROLES:
-        rows = Rows.stack(
-            [
-                labelled_rows(known, day, model, horizon_days=HORIZON_DAYS, activity_days=180)
-                for day in dataset.splits.days(role)
-            ]
-        )
+        rows = Rows.stack([labelled_rows(known, day, CHURN_TARGET, at_test) for day in splits.days(role)])
         learnt_from: Rows = getattr(dataset, role)
         assert rows.X.tobytes() == learnt_from.X.tobytes()
         assert rows.y.tobytes() == learnt_from.y.tobytes()
 
 
-def test_separate_snapshots_hold_the_rows_of_their_own_days_only(dataset: Dataset) -> None:
-    assert dataset.splits.method == "separate snapshots"
+def test_separate_snapshots_hold_the_rows_of_their_own_days_only(dataset: Dataset, splits: Splits) -> None:
+    assert dataset.method == "separate snapshots"
     seasons = {role: set(getattr(dataset, role).inputs(("season_sine",))[:, 0].tolist()) for role in ROLES}
-    assert {role: len(days) for role, days in seasons.items()} == {
-        role: len(dataset.splits.days(role)) for role in ROLES
-    }
+    assert {role: len(days) for role, days in seasons.items()} == {role: len(splits.days(role)) for role in ROLES}
     assert len(set.union(*seasons.values())) == sum(len(days) for days in seasons.values())
 
 
 def test_with_customer_folds_nobody_has_two_roles(folds: Dataset) -> None:
-    assert folds.splits.method == "customer folds"
+    assert folds.method == "customer folds"
     draws = {role: set(getattr(folds, role).draw.tolist()) for role in ROLES}
     n = {role: len(customers) for role, customers in draws.items()}
     assert len(set.union(*draws.values())) == sum(n.values())
@@ -116,18 +116,18 @@ def test_with_customer_folds_nobody_has_two_roles(folds: Dataset) -> None:
 
 
 def test_all_customers_of_the_test_snapshot_are_measured_whatever_their_fold(folds: Dataset) -> None:
-    frame = build_features(shop_log(), Snapshot.at_midnight(folds.splits.test, shop_log().calendar))
+    frame = build_features(shop_log(), Snapshot.at_midnight(local_day(2024, 4, 2), shop_log().calendar))
     assert len(folds.test.y) == int((frame["days_since_last_purchase"] < 500).sum())
 
 
-def test_too_few_rows_are_refused_with_their_numbers_and_a_way_out(purchases: PurchaseModel) -> None:
+def test_too_few_rows_are_refused_with_their_numbers_and_a_way_out(inputs: ModelInputs) -> None:
     few = shop_log().take(range(60))
     splits = plan_splits(first_day=_first_day(), end_day=_end_day(), horizon_days=90, activity_days=180)
     with pytest.raises(TrainingError, match=r"too few rows for \w[\w ]*: \d+ of .* --activity-days"):
-        build_dataset(few, splits, purchases, horizon_days=90, activity_days=180, progress=silent)
+        build_dataset(few, splits, CHURN_TARGET, inputs, progress=silent)
 
 
-def test_rows_of_one_fate_are_refused(purchases: PurchaseModel) -> None:
+def test_rows_of_one_fate_are_refused(inputs: ModelInputs) -> None:
     monthly = [
         Row(f"c{number}", datetime(2022, 1, 1, tzinfo=UTC) + timedelta(days=30 * month), 10.0)
         for number in range(100)
@@ -138,7 +138,7 @@ def test_rows_of_one_fate_are_refused(purchases: PurchaseModel) -> None:
         first_day=int(log.day.min()), end_day=int(log.day.max()) + 1, horizon_days=90, activity_days=90
     )
     with pytest.raises(TrainingError, match="300 of an eligible customer at a snapshot, 0 of them churned"):
-        build_dataset(log, splits, purchases, horizon_days=90, activity_days=90, progress=silent)
+        build_dataset(log, splits, replace(CHURN_TARGET, activity_days=90), inputs, progress=silent)
 
 
 def test_progress_rises_to_one() -> None:
@@ -149,11 +149,6 @@ def test_progress_rises_to_one() -> None:
     assert told[-1] == 1.0
 
 
-def test_season_is_left_out_under_two_years_of_history() -> None:
-    short, long = set(usable_features(729)), set(usable_features(730))
-    assert long - short == {"purchase_days_year_ago_90d", "season_sine", "season_cosine"}
-
-
 def _first_day() -> int:
     return int(shop_log().day.min())
 
@@ -162,18 +157,12 @@ def _end_day() -> int:
     return local_day(AS_OF.year, AS_OF.month, AS_OF.day)
 
 
-def _known_at(splits: Splits) -> PurchaseModel:
-    log = shop_log()
-    return PurchaseModel.fit(build_features(log, Snapshot.at_midnight(splits.test, log.calendar)))
-
-
 def _dataset(splits: Splits, *, activity_days: int = 180, progress: list[float] | None = None) -> Dataset:
     told = [] if progress is None else progress
     return build_dataset(
         shop_log(),
         splits,
-        _known_at(splits),
-        horizon_days=HORIZON_DAYS,
-        activity_days=activity_days,
+        replace(CHURN_TARGET, activity_days=activity_days),
+        shop_inputs(splits.test),
         progress=lambda _, done: told.append(done),
     )

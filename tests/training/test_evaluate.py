@@ -94,7 +94,7 @@ def test_the_report_of_a_training_is_json_without_nan() -> None:
 def test_the_metrics_kept_for_promotion_are_those_of_the_report() -> None:
     churn = shop_training().bundle.report["targets"]["churn"]
     assert shop_training().test_metrics == {
-        "target": {"auc": churn["auc"], "log_loss": churn["log_loss"]},
+        "target": {"name": "churn", "auc": churn["auc"], "log_loss": churn["log_loss"]},
         "champion": None,
     }
 
@@ -129,12 +129,12 @@ def test_the_verdict_says_better_no_better_or_worse(ours: float, loss: float, wo
 
 def test_the_verdict_says_that_logistic_regression_is_what_is_used() -> None:
     told = verdict({"auc": 0.75, "log_loss": 0.6}, _baselines(0.75), "logistic")
-    assert told.startswith("Logistic regression on RFM did best on the selection rows and is what is used (AUC 0.7500")
+    assert told.startswith("Logistic regression did best on the selection rows and is what is used (AUC 0.7500")
 
 
 def test_the_verdict_says_so_where_everybody_had_the_same_fate() -> None:
     told = verdict({"auc": None, "log_loss": 0.1}, _baselines(None), "lightgbm")
-    assert told.startswith("All customers of the test snapshot had the same fate")
+    assert told.startswith("All customers of the test rows had the same fate")
 
 
 def test_the_evaluated_probabilities_are_measured_by_the_metrics_that_are_tested_elsewhere() -> None:

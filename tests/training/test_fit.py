@@ -10,7 +10,7 @@ import pytest
 
 from models.calibrator import Calibrator
 from models.propensity import LightGBMParams, PropensityModel
-from tests.shop import HORIZON_DAYS, local_day, shop_log, shop_training
+from tests.shop import CHURN_TARGET, local_day, shop_inputs, shop_log
 from training.dataset import Rows, labelled_rows
 from training.fit import LOGIT_RFM, ClassifierSettings, fit_final, out_of_fold_margins
 
@@ -25,10 +25,8 @@ BOTH = pytest.mark.parametrize("settings", [LOGIT_RFM, TREES], ids=lambda settin
 @pytest.fixture(scope="module")
 def rows() -> Rows:
     days = (local_day(2023, 7, 1), local_day(2024, 1, 1))
-    purchases = shop_training().bundle.purchases
-    return Rows.stack(
-        [labelled_rows(shop_log(), day, purchases, horizon_days=HORIZON_DAYS, activity_days=180) for day in days]
-    )
+    inputs = shop_inputs(local_day(2024, 7, 1))
+    return Rows.stack([labelled_rows(shop_log(), day, CHURN_TARGET, inputs) for day in days])
 
 
 @BOTH
@@ -51,7 +49,7 @@ def test_margins_out_of_fold_know_nothing_of_the_labels_of_their_own_fold(
 def test_the_final_model_learns_from_all_rows_and_is_calibrated_out_of_fold(
     settings: ClassifierSettings, rows: Rows
 ) -> None:
-    final = fit_final(settings, rows, seed=3)
+    final = fit_final(settings, rows, CHURN_TARGET, seed=3)
     assert final.base_rate == rows.y.mean()
     assert final.classifier.to_text() == settings.fit(rows, seed=3).to_text()
     by_hand = Calibrator().fit(out_of_fold_margins(settings, rows, seed=3), rows.y)

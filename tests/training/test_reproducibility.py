@@ -13,9 +13,11 @@ from models.bundle import save_bundle
 from models.segments import SegmentPolicy
 from store.engine import Database
 from store.events import read_log
-from tests.shop import NOW, REQUEST, fill, shop_log, shop_rows, shop_settings, shop_training
+from tests.shop import CHURN_TARGET, NOW, REQUEST, fill, shop_log, shop_rows, shop_settings, shop_training
 from training.fit import LOGIT_RFM
-from training.train import fit_bundle, train
+from training.fit_bundle import fit_bundle
+from training.fit_target import ChampionSettings
+from training.train import train
 
 
 def _bytes(folder: Path) -> dict[str, bytes]:
@@ -31,7 +33,12 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
 
 def test_the_same_log_twice_gives_the_same_bundle(first: dict[str, bytes], tmp_path: Path) -> None:
     again = fit_bundle(
-        shop_log(), shop_settings("sqlite:///unused.db", tmp_path), REQUEST, policy=SegmentPolicy(), champion=None
+        shop_log(),
+        shop_settings("sqlite:///unused.db", tmp_path),
+        REQUEST,
+        today=NOW,
+        policy=SegmentPolicy(),
+        champion=None,
     )
     name, bundle_hash = save_bundle(again.bundle, tmp_path)
     assert _bytes(tmp_path / name) == first
@@ -63,7 +70,7 @@ def test_a_shuffled_log_really_was_stored_in_another_order(database: Database, t
 def test_another_seed_gives_another_bundle(first: dict[str, bytes], tmp_path: Path) -> None:
     request = REQUEST.model_copy(update={"seed": 1})
     settings = shop_settings("sqlite:///unused.db", tmp_path)
-    name, _ = save_bundle(fit_bundle(shop_log(), settings, request, policy=SegmentPolicy()).bundle, tmp_path)
+    name, _ = save_bundle(fit_bundle(shop_log(), settings, request, today=NOW, policy=SegmentPolicy()).bundle, tmp_path)
     other = _bytes(tmp_path / name)
     assert other["churn.classifier.txt"] != first["churn.classifier.txt"]
     assert other["btyd.json"] == first["btyd.json"]
@@ -76,8 +83,9 @@ def test_a_champion_that_is_evaluated_beside_it_leaves_the_bundle_as_it_is(
         shop_log(),
         shop_settings("sqlite:///unused.db", tmp_path),
         REQUEST,
+        today=NOW,
         policy=SegmentPolicy(),
-        champion=(3, LOGIT_RFM),
+        champion=ChampionSettings(3, CHURN_TARGET, LOGIT_RFM),
     )
     name, _ = save_bundle(training.bundle, tmp_path)
     assert _bytes(tmp_path / name) == first

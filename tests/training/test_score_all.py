@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -125,8 +126,10 @@ def test_a_run_that_was_killed_and_is_started_again_gives_one_whole_result(
 
     chunks = iter(range(100))
 
-    def small_chunks(database: Database, calendar: LocalCalendar) -> Iterator[tuple[CustomerKeys, EventLog, float]]:
-        return read_chunks(database, calendar, customers_a_chunk=400)
+    def small_chunks(
+        database: Database, calendar: LocalCalendar, **options: Any
+    ) -> Iterator[tuple[CustomerKeys, EventLog, float]]:
+        return read_chunks(database, calendar, customers_a_chunk=400, **options)
 
     def killed(*positional: Any) -> None:
         if next(chunks) == 2:
@@ -157,7 +160,8 @@ def test_a_run_that_was_killed_and_is_started_again_gives_one_whole_result(
     assert published.aggregates == whole.aggregates
     rows = _stored(trained, published)
     assert len(rows) == whole.n_customers
-    assert listed == sum(len(row.segments.split()) for row in rows)
+    judged = sum(len(json.loads(row.propensities)) for row in rows if row.propensities is not None)
+    assert listed == sum(len(row.segments.split()) for row in rows) + judged
 
 
 class _StopAfterOneLook:

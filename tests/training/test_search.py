@@ -15,7 +15,6 @@ from models.purchase_model import BTYD_FEATURES
 from training.dataset import Dataset, Rows
 from training.fit import LOGIT_RFM
 from training.search import SearchResult, search
-from training.splits import Splits
 
 FEATURES = (*LOGIT_RFM.features, "days_since_last_purchase", "purchase_days_90d", *BTYD_FEATURES)
 LogOdds = Callable[[dict[str, NDArray[np.float64]]], NDArray[np.float64]]
@@ -39,12 +38,12 @@ def _rows(log_odds: LogOdds, n: int, seed: int) -> Rows:
     columns["recency"] = np.floor(columns["T"] * rng.uniform(0, 1, n))
     columns["monetary_value"] = rng.uniform(5, 200, n)
     y = (rng.uniform(0, 1, n) < expit(log_odds(columns))).astype(np.float64)
-    return Rows(FEATURES, np.column_stack(list(columns.values())), y, rng.uniform(0, 1, n))
+    return Rows(FEATURES, np.column_stack(list(columns.values())), y, rng.uniform(0, 1, n), np.full(n, np.nan))
 
 
 def _dataset(log_odds: LogOdds) -> Dataset:
     parts = [_rows(log_odds, n, seed) for seed, n in enumerate((700, 300, 300, 300))]
-    return Dataset(Splits("customer folds", (0,), (0,), (0,), 90), *parts)
+    return Dataset("customer folds", {}, *parts)
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +102,9 @@ def test_boosted_trees_are_kept_where_logistic_regression_is_blind(stepped: Data
 
 def test_the_test_rows_are_not_looked_at(stepped: Dataset) -> None:
     n = len(stepped.test.y)
-    unreadable = Rows(FEATURES, np.full((n, len(FEATURES)), np.inf), np.full(n, np.nan), np.full(n, np.nan))
+    unreadable = Rows(
+        FEATURES, np.full((n, len(FEATURES)), np.inf), np.full(n, np.nan), np.full(n, np.nan), np.full(n, np.nan)
+    )
     assert _search(replace(stepped, test=unreadable)) == _search(stepped)
 
 

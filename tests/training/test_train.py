@@ -19,6 +19,7 @@ from store.training_request import TrainingRequest
 from tests.shop import (
     AS_OF,
     N_CUSTOMERS,
+    NOW,
     PROSPECTS,
     REQUEST,
     Row,
@@ -31,8 +32,9 @@ from tests.shop import (
 from tests.shop_databases import Shop
 from training import train as job
 from training.exceptions import TrainingError
+from training.fit_bundle import fit_bundle
 from training.search import SearchResult, search
-from training.train import fit_bundle, train
+from training.train import train
 
 
 def _runs(shop: Shop) -> list[TrainingRun]:
@@ -64,7 +66,7 @@ def test_the_second_becomes_challenger_with_the_metrics_of_the_champion_beside_i
     assert set(beside) == {"version", "auc", "log_loss"}
     # The champion's settings on the same rows: not far from what they reached at their own training.
     assert beside["auc"] == pytest.approx(first.test_metrics["target"]["auc"], abs=0.02)
-    assert set(second.test_metrics["target"]) == {"auc", "log_loss"}
+    assert set(second.test_metrics["target"]) == {"name", "auc", "log_loss"}
 
 
 def test_training_the_same_again_registers_nothing_new(trained: Shop) -> None:
@@ -91,7 +93,7 @@ def test_a_run_keeps_its_story_with_counts_and_seconds(trained: Shop) -> None:
         "history_days": local_day(2024, 7, 1) - int(shop_log().day.min()),
         "model_version": 1,
     }
-    assert set(seconds) == {"features", "search", "evaluation", "refit", "cut-offs"}
+    assert set(seconds) == {"churn", "upsell", "cut-offs"}
     assert all(passed >= 0 for passed in seconds.values())
 
 
@@ -131,13 +133,13 @@ def test_a_training_that_breaks_off_is_recorded_as_failed(
 def test_a_log_without_orders_says_what_to_do(tmp_path: Path) -> None:
     nobody = to_log([Row("v", AS_OF - timedelta(days=9), None, "Session Started")])
     with pytest.raises(TrainingError, match=r"no orders to learn from.* regulars ingest events"):
-        fit_bundle(nobody, shop_settings("sqlite:///unused.db", tmp_path), REQUEST, policy=SegmentPolicy())
+        fit_bundle(nobody, shop_settings("sqlite:///unused.db", tmp_path), REQUEST, today=NOW, policy=SegmentPolicy())
 
 
 def _fit(request: TrainingRequest, tmp_path: Path, *, rows: tuple[Row, ...] = (), cut: bool = True) -> Bundle:
     settings = shop_settings("sqlite:///unused.db", tmp_path, as_of=AS_OF if cut else None)
     log = to_log([*shop_rows(), *rows]) if rows else shop_log()
-    return fit_bundle(log, settings, request, policy=SegmentPolicy()).bundle
+    return fit_bundle(log, settings, request, today=NOW, policy=SegmentPolicy()).bundle
 
 
 def test_as_of_trains_as_if_later_events_had_not_come_yet(tmp_path: Path) -> None:
@@ -164,7 +166,7 @@ def test_history_begins_with_the_first_order_not_with_the_first_visit(tmp_path: 
 def test_the_report_says_whose_figures_they_are_and_how_short_the_history_is(tmp_path: Path) -> None:
     request = TrainingRequest(trials=1, as_of=date(2023, 12, 1))
     notes = " ".join(_fit(request, tmp_path).report["notes"])
-    assert "refitted with the same settings on all labelled snapshots, test included" in notes
+    assert "refitted with the same settings on all labelled rows, test included" in notes
     assert "With 698 days of history, season can't be told from trend." in notes
     assert "season" not in " ".join(_fit(TrainingRequest(trials=1), tmp_path).report["notes"])
 
@@ -173,9 +175,9 @@ def test_a_time_limit_that_struck_is_noted(tmp_path: Path, monkeypatch: pytest.M
     def stopped(*positional: Any, **named: Any) -> SearchResult:
         return replace(search(*positional, **named), stopped_by_time=True)
 
-    monkeypatch.setattr(job, "search", stopped)
+    monkeypatch.setattr("training.fit_target.search", stopped)
     report = _fit(TrainingRequest(trials=1), tmp_path).report
-    assert report["settings"]["search"]["stopped_by_time"] is True
+    assert report["targets"]["churn"]["search"]["stopped_by_time"] is True
     assert any("time limit stopped the search" in note for note in report["notes"])
 
 
@@ -183,7 +185,9 @@ def test_the_terms_of_the_deployment_go_into_the_bundle(tmp_path: Path) -> None:
     settings = shop_settings("sqlite:///unused.db", tmp_path).model_copy(
         update={"margin": 0.25, "yearly_discount_rate": 0.2, "clv_horizon_days": 180, "currency": "EUR"}
     )
-    bundle = fit_bundle(shop_log(), settings, TrainingRequest(trials=1), policy=SegmentPolicy(contact_cost=9.0)).bundle
+    bundle = fit_bundle(
+        shop_log(), settings, TrainingRequest(trials=1), today=NOW, policy=SegmentPolicy(contact_cost=9.0)
+    ).bundle
     terms = bundle.clv_terms
     assert (terms.margin, terms.yearly_discount_rate, terms.horizon_days) == (0.25, 0.2, 180.0)
     assert bundle.currency == "EUR"

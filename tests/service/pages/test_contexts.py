@@ -3,44 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 
 from models.segments import SEGMENTS
-from service.pages import at_risk, customer, models, segments
 from service.pages.at_risk import AtRiskPage
 from service.pages.customer import CustomerPage
 from service.pages.models import ModelPage, ModelsPage
+from service.pages.propensities import PropensitiesPage, PropensityPage
 from service.pages.segments import SegmentPage, SegmentsPage
-from service.pages.templating import render
 from service.run_aggregates import BudgetOutcome
 from tests.service.conftest import Shop
+from tests.service.pages.conftest import Shown
 from tests.service.shop import AS_OF, ODD_IDS, POLICY, PROSPECT
-
-Shown = Callable[..., tuple[Any, str]]
-
-
-@pytest.fixture
-def shown(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Shown:
-    """Ask for a page: `shown(path, **params)` returns its context and its HTML."""
-    contexts: list[Any] = []
-
-    def spy(page: Any) -> Any:
-        contexts.append(page)
-        return render(page)
-
-    for module in (at_risk, customer, models, segments):
-        monkeypatch.setattr(module, "render", spy)
-
-    def ask(path: str, **params: Any) -> tuple[Any, str]:
-        response = shop.client.get(path, params=params or None, headers={"accept": "text/html"})
-        assert response.status_code == 200, response.text
-        assert response.headers["content-type"] == "text/html; charset=utf-8"
-        return contexts[-1], response.text
-
-    return ask
 
 
 def test_the_at_risk_page_shows_the_list_as_the_api_tells_it(shop: Shop, shown: Shown) -> None:
@@ -53,12 +28,14 @@ def test_the_at_risk_page_shows_the_list_as_the_api_tells_it(shop: Shop, shown: 
     assert (page.budget, page.outcome, page.first_href) == (None, None, None)
     assert page.export_href == "/v1/at-risk?format=csv"
     for row, told in zip(page.rows, answer["rows"], strict=True):
-        for name in ("position", "customer_id", "value_at_risk", "churn_probability", "clv", "sentence"):
+        for name in ("position", "customer_id", "value_at_risk", "clv", "sentence"):
             assert getattr(row, name) == told[name]
+        assert row.probability == told["churn_probability"]
     assert page.rows[0].share == 1.0
     assert "1 January 2024" in html
     assert f"USD {page.value_at_risk:,.0f}" in html
-    assert "<svg" in page.gain_chart
+    assert "<svg" in str(page.gain_chart)
+    assert (page.ranked_by, page.why_nobody) == ("value_at_risk", None)
 
 
 def test_the_at_risk_page_with_a_budget_ends_there_and_says_what_it_covers(shop: Shop, shown: Shown) -> None:
@@ -79,19 +56,29 @@ def test_the_customer_page_shows_the_score_of_now_with_numbers_that_sum(shop: Sh
     assert isinstance(page, CustomerPage)
     panel = page.panel
     assert panel is not None
-    assert panel.score.sentence == told["sentence"]
+    assert panel.score.churn is not None
+    assert panel.score.churn.sentence == told["sentence"]
     assert panel.segments[0] == "At risk"
     assert (panel.model_version, panel.policy_version, panel.horizon_days) == (1, 1, 90)
-    assert [reason.contribution for reason in panel.score.reasons] == [r["contribution"] for r in told["reasons"]]
-    for number in (told["base_value"], told["all_other_features"], told["raw_margin"]):
-        assert f"{number:+.2f}".replace("-", "−") in html
+    assert panel.churn_asked == "no purchase within 90 days"
+    reorder = told["propensities"]["reorder"]
+    assert panel.propensities == (("Reorder", reorder["probability"], "a purchase within 30 days"),)
+    assert reorder["sentence"] in html
+    for shown_reasons, of_target in zip(panel.reasons, (told, reorder), strict=True):
+        contributions = [reason.contribution for reason in shown_reasons.told.reasons]
+        assert contributions == [reason["contribution"] for reason in of_target["reasons"]]
+        for number in (of_target["base_value"], of_target["all_other_features"], of_target["raw_margin"]):
+            assert f"{number:+.2f}".replace("-", "−") in html
+    assert "speaks for leaving" in panel.reasons[0].chart
+    assert "speaks against it" in panel.reasons[1].chart
     assert len(page.purchases) == told["frequency"] + 1
     assert page.purchases[-1].date < AS_OF.date()
     value = sum(entry.value for entry in page.purchases[1:]) / told["frequency"]
     assert value == pytest.approx(told["monetary_value"])
     assert f"{told['days_since_last_purchase']} day" in page.timeline
     assert page.listed is not None
-    assert page.listed.score.churn_probability == told["churn_probability"]
+    assert page.listed.score.churn is not None
+    assert page.listed.score.churn.probability == told["churn_probability"]
     assert {stay.segment for stay in page.stays} == set(panel.segments)
 
 
@@ -108,7 +95,8 @@ def test_a_customer_with_an_odd_id_is_shown_and_escaped(shown: Shown, customer_i
 def test_a_prospect_is_shown_with_a_note_and_without_numbers(shown: Shown) -> None:
     page, html = shown(f"/customers/{PROSPECT}")
     assert page.panel.score.note in html
-    assert (page.purchases, page.panel.chart) == ((), None)
+    assert (page.purchases, page.panel.reasons) == ((), ())
+    assert page.panel.propensities == (("Reorder", None, "a purchase within 30 days"),)
     assert "There are no purchases yet." in html
 
 
@@ -145,21 +133,70 @@ def test_the_models_page_shows_the_versions_with_their_role(shown: Shown) -> Non
 def test_the_model_page_shows_the_report_against_baselines(shown: Shown) -> None:
     page, html = shown("/models/champion")
     assert isinstance(page, ModelPage)
-    names = [row.name for row in page.report.churn]
-    assert names == ["This model", "Days since the last purchase", "Logistic regression on RFM"]
+    churn, reorder = page.report.targets
+    assert (churn.asked, reorder.asked) == ("no purchase within 90 days", "a purchase within 30 days")
+    assert [row.name for row in churn.rows] == [
+        "This model",
+        "Days since the last purchase",
+        "Logistic regression on RFM",
+    ]
     assert [row.name for row in page.report.clv] == [
         "BG/NBD",
         "Everybody goes on at the same rate",
         "Nobody returns",
     ]
-    assert str(page.report.verdict) in html
+    assert str(churn.verdict) in html
+    assert "of them churned" in dict(churn.figures)
+    assert "for whom it came about" in dict(reorder.figures)
     assert ("horizon_days", "90") in page.report.settings
     assert ("stopped", "no") in page.report.settings
-    assert page.calibration_chart is not None
+    assert churn.calibration_chart is not None
+    assert str(reorder.calibration_chart) in html
     assert "Invented customers." in html
 
 
-@pytest.mark.parametrize("context", [AtRiskPage, CustomerPage, SegmentsPage, SegmentPage, ModelsPage, ModelPage])
+def test_the_propensities_page_leads_to_the_list_of_each_target(shop: Shop, shown: Shown) -> None:
+    page, html = shown("/propensities")
+    assert isinstance(page, PropensitiesPage)
+    (told,) = shop.get("/v1/propensities")["propensities"]
+    (row,) = page.rows
+    assert (row.target_title, row.asked, row.href) == ("Reorder", "a purchase within 30 days", "/propensities/reorder")
+    assert (row.totals.customers, row.totals.base_rate) == (told["customers"], told["base_rate"])
+    assert 'href="/propensities/reorder"' in shown("/segments")[1]
+    assert f"{told['base_rate']:.1%}" in html
+
+
+def test_the_pages_of_a_propensity_lead_through_the_list_as_the_api_tells_it(shop: Shop, shown: Shown) -> None:
+    page, html = shown("/propensities/reorder")
+    assert isinstance(page, PropensityPage)
+    assert page.export_href == "/v1/propensities/reorder?format=csv"
+    assert page.drivers_href == "/drivers?model=reorder"
+    assert page.rows[0].share == 1.0
+    assert "a purchase within 30 days" in html
+    seen = list(page.rows)
+    while page.next_href:
+        page, _ = shown(page.next_href)
+        assert page.first_href == "/propensities/reorder"
+        seen.extend(page.rows)
+    for row, told in zip(seen, shop.get("/v1/propensities/reorder", limit=1000)["rows"], strict=True):
+        for name in ("position", "customer_id", "clv", "days_since_last_purchase", "sentence"):
+            assert getattr(row, name) == told[name]
+        assert row.probability == told["propensities"]["reorder"]
+
+
+@pytest.mark.parametrize(
+    "context",
+    [
+        AtRiskPage,
+        CustomerPage,
+        SegmentsPage,
+        SegmentPage,
+        PropensitiesPage,
+        PropensityPage,
+        ModelsPage,
+        ModelPage,
+    ],
+)
 def test_every_context_is_a_frozen_documented_dataclass(context: type) -> None:
     assert dataclasses.is_dataclass(context)
     assert context.__dataclass_params__.frozen  # type: ignore[attr-defined]

@@ -12,7 +12,9 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, Request, sync_playwright
 
 from store.engine import Database
+from store.settings import Settings
 from tests.service.conftest import Bundles
+from tests.service.drivers import write_drivers
 from tests.service.live import live
 from tests.service.shop import open_shop, settings_for
 
@@ -35,9 +37,24 @@ PAGES = [
     "/segments",
     "/segments/dormant",
     "/segments/upsell_ready",
+    "/propensities",
+    "/propensities/reorder",
+    "/drivers",
+    "/drivers?model=upsell&segment=at_risk",
+    "/drivers?segment=dormant",
     "/models",
     "/models/1",
     "/customer?customer_id=nobody",
+]
+# Of a business without purchases.
+LABEL_PAGES = [
+    "/?budget=5",
+    "/customers/t001",
+    "/segments",
+    "/segments/steady",
+    "/propensities",
+    "/propensities/visit",
+    "/models/1",
 ]
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium on this machine (Debian: chromium)")
@@ -51,8 +68,15 @@ def root(sqlite_template: Path, bundles: Bundles, tmp_path_factory: pytest.TempP
     settings = settings_for(f"sqlite:///{path}", bundles.directory)
     database = Database(settings.database_url)
     open_shop(database, settings, bundles.first)
+    write_drivers(database)
     database.close()
     with live(settings) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def label_root(label_shop_settings: Settings) -> Iterator[str]:
+    with live(label_shop_settings) as address:
         yield address
 
 
@@ -102,6 +126,15 @@ def test_axe_finds_nothing_that_shuts_anybody_out(page: Page, path: str, scheme:
     assert found.violations_count == 0, found.generate_report()
 
 
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 360)])
+@pytest.mark.parametrize("path", LABEL_PAGES)
+def test_axe_finds_nothing_on_pages_of_a_business_without_purchases(
+    page: Page, label_root: str, path: str, scheme: str, width: int
+) -> None:
+    test_axe_finds_nothing_that_shuts_anybody_out(page, f"{label_root}{path}", scheme, width)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
 @pytest.mark.parametrize("path", PAGES)
 def test_no_page_is_wider_than_a_telephone(page: Page, path: str) -> None:
     page.set_viewport_size({"width": 360, "height": 740})
@@ -135,6 +168,14 @@ def test_the_keyboard_is_enough_to_skip_to_find_a_customer_and_to_export(page: P
     page.keyboard.press("Enter")
     page.wait_for_url("**/?budget=3")
     assert page.locator("tbody tr").count() == 3
+
+
+def test_the_keyboard_is_enough_to_go_from_segment_to_segment_of_the_drivers(page: Page) -> None:
+    page.goto("/drivers")
+    _tab_to(page, "a[href*='segment=at_risk']")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/drivers?model=churn&segment=at_risk")
+    assert page.locator(".choices a[aria-current]").all_inner_texts() == ["Churn", "At risk"]
 
 
 def test_what_has_the_focus_can_be_seen(page: Page) -> None:

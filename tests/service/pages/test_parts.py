@@ -23,6 +23,18 @@ from tests.service.conftest import Bundles
 from tests.service.shop import AS_OF, POLICY
 
 DAY = 86_400_000_000
+FURTHER_PARTS = {
+    "standard_deviation": {"auc": 0.01, "brier": 0.001},
+    "leaks": [{"feature": "attribute.left_on", "auc": 0.99, "why": "Only who left has it."}],
+    "among_buyers": {
+        "n": 120,
+        "rate": 0.4,
+        "auc": 0.61,
+        "baselines": {"buys_at_all": {"auc": 0.52}},
+        "difference": {"low": 0.02, "high": 0.16},
+        "beats_buys_at_all": True,
+    },
+}
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -110,13 +122,29 @@ def _paths(report: dict[str, Any]) -> list[tuple[str, ...]]:
 
 
 def test_a_report_with_any_part_missing_is_still_shown(bundles: Bundles) -> None:
-    whole = bundles.first.report
+    of_churn = bundles.first.report["targets"]["churn"]
+    whole = {
+        **bundles.first.report,
+        "targets": {"churn": {**of_churn, **FURTHER_PARTS}},
+        "refused": {"upsell": "Too rare."},
+    }
     paths = [path for path in _paths(whole) if path[-1] not in ("predicted", "observed", "counts")]
     assert len(paths) > 40
-    row = ModelRow(1, "/models/1", (), AS_OF, None, None)
+    row = ModelRow(1, "/models/1", (), AS_OF, "Churn", None, None)
     for report in ({}, *(_without(whole, path) for path in paths)):
-        response = render(ModelPage(row, read_report(report), None, "hash", "UTC"))
+        response = render(ModelPage(row, read_report(report), "hash", "UTC"))
         assert b"Model 1" in response.body
+
+
+def test_a_report_tells_of_those_who_buy_and_of_leaks() -> None:
+    report = {"targets": {"upsell": {"target": {"name": "upsell", "kind": "upsell"}, **FURTHER_PARTS}}}
+    (upsell,) = read_report(report).targets
+    assert upsell.among_buyers is not None
+    assert (upsell.among_buyers.customers, upsell.among_buyers.rate) == ("120", "40.0%")
+    assert [row.figures for row in upsell.among_buyers.rows] == [("0.610",), ("0.520",)]
+    assert upsell.among_buyers.difference == "+0.020 to +0.160"
+    assert upsell.leaks[0].why == "Only who left has it."
+    assert str(upsell.asked).startswith("orders worth more than 1.25 times")
 
 
 def test_percentages_and_decimals_are_written_as_they_are_read() -> None:

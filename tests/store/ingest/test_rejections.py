@@ -102,7 +102,7 @@ def test_quantity_times_unit_price_is_the_value_where_none_is_given(ingest: Inge
 
 def test_categories_properties_and_discounts_are_kept(ingest: Ingest, database: Database) -> None:
     mapping = replace(
-        LINES, categories=("range", "kind"), properties=("zip", "age", "name"), discount="off", channel="via"
+        LINES, categories=("range", "kind"), properties=("zip", "age", "name"), discounts=("off",), channel="via"
     )
     content = (
         "who,at,order,product,quantity,value,range,kind,zip,age,name,off,via\n"

@@ -1,0 +1,67 @@
+"""A ranked list of customers on the terminal or as CSV: what `at-risk` and `propensity` share."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+
+from cli.console import console, opened
+from cli.tables import ranked_table
+from service.published_list import Listing, PublishedList, read_whole_list
+from service.segment_csv import csv_text
+
+__all__ = ["show_list"]
+
+
+def show_list(
+    listing: Listing,
+    *,
+    limit: int,
+    to_csv: Path | None,
+    summed_up: Callable[[PublishedList], str],
+    budget: int | None = None,
+) -> None:
+    """Print the top of a list of the published run, or write all of it as CSV.
+
+    Parameters
+    ----------
+    listing : Listing
+    limit : int
+        Customers to print.
+    to_csv : Path or None
+        Write the whole list there instead; "-" is the terminal.
+    summed_up : callable
+        Says how many customers the list has, to follow "3 of ".
+    budget : int, optional
+        The list ends there.
+    """
+    with opened() as (_, database):
+        rows, published = read_whole_list(database, listing, budget=budget)
+        if to_csv is not None:
+            _write(csv_text(rows, listing, published), to_csv)
+            return
+        shown = list(islice(rows, limit))
+    run = published.run
+    console.print(ranked_table(shown, listing, published))
+    console.print(
+        f"{len(shown):,} of {summed_up(published)}, as of {run.as_of:%Y-%m-%d}, model version {run.model_version}."
+    )
+    totals = published.aggregates.segments.get(listing.name)
+    if totals is not None and totals.why_empty is not None:
+        console.print(totals.why_empty)
+    elif published.ranked_by(listing) == "churn_probability":
+        console.print("Ranked by churn_probability: there is no clv, and so no value at risk.")
+
+
+def _write(pieces: Iterator[str], to_csv: Path) -> None:
+    if str(to_csv) == "-":
+        for piece in pieces:
+            sys.stdout.write(piece)
+        # Now, where a reader who has gone is nothing to complain of, not at exit.
+        sys.stdout.flush()
+        return
+    with to_csv.open("w", newline="", encoding="utf-8") as file:
+        file.writelines(pieces)
+    console.print(f"Written to {to_csv}.", markup=False)

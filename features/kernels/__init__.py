@@ -1,0 +1,13 @@
+"""Compiled loops over customers, one module a kind of data; each fills its columns of one array of measures.
+
+All share one form: `program` has a row for each measure wanted (which, newest and oldest day of the window counted back
+from the snapshot with newest <= days ago < oldest, column to fill, family of events), and nothing at or after `as_of`
+is looked at. What they find of a customer depends on that customer alone, so one customer and a million give the same
+bits.
+
+Loops take arrays out of their tuples first: numba counts references whenever it does that, which costs several times
+what most of the loops do.
+
+Numba's cache of a function looks at the file of that function only: after a change in a module that others here import
+from, delete `features/kernels/__pycache__`.
+"""

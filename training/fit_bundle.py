@@ -1,0 +1,439 @@
+"""From a log to a bundle: the purchase model, a model of each target, cut-offs, and a report of what they are worth."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import Any
+
+from features.build import FeaturePlan
+from features.event_log import ORDER, EventLog
+from features.targets import CHURN, DEFAULT_TARGETS, Target, TargetSet
+from features.windows import Snapshot
+from models.bundle import Bundle
+from models.clv import ClvTerms
+from models.model_inputs import ModelInputs
+from models.scoring import score
+from models.segments import Cutoffs, SegmentPolicy, find_cutoffs
+from store.ingest.labels import Labels
+from store.settings import Settings
+from store.training_request import TrainingRequest
+from training.dataset import Rows, all_labelled, build_dataset
+from training.evaluate import evaluate_clv
+from training.exceptions import TrainingError
+from training.fit_target import (
+    ChampionSettings,
+    FittedTarget,
+    candidate_features,
+    fit_by_cross_validation,
+    fit_by_dataset,
+)
+from training.progress import Progress, silent
+from training.splits import Splits, plan_splits
+from training.supplied_labels import dated_dataset, supplied_rows
+from training.target_check import refusal
+
+__all__ = ["LabelledTarget", "Training", "fit_bundle"]
+
+_CLV_MODEL = "bg_nbd"
+_TWO_YEARS = 730
+
+# Only customers who purchase can be asked about these.
+_OF_PURCHASES = ("inactivity", "purchase", "upsell", "new_category")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LabelledTarget:
+    """A target whose labels were supplied in a file.
+
+    Attributes
+    ----------
+    name : str
+        Of the target, such as "churn".
+    labels : Labels
+    label_column : str
+        An attribute of the same name is never a feature.
+    source : dict
+        What the report says of the file: its name, hash and columns; JSON-safe.
+    """
+
+    name: str
+    labels: Labels
+    label_column: str
+    source: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """What a training made, before it is registered.
+
+    Attributes
+    ----------
+    bundle : Bundle
+    test_metrics : dict
+        `{"target": {"name", "auc", "log_loss"}, "champion": auc and log_loss with "version", or None}`, of the leading
+        target.
+    story : dict
+        Counts and seconds of each step; not part of the bundle.
+    """
+
+    bundle: Bundle
+    test_metrics: dict[str, Any]
+    story: dict[str, Any]
+
+
+def fit_bundle(
+    log: EventLog,
+    settings: Settings,
+    request: TrainingRequest,
+    *,
+    today: datetime,
+    policy: SegmentPolicy,
+    targets: TargetSet = DEFAULT_TARGETS,
+    labelled: LabelledTarget | None = None,
+    champion: ChampionSettings | None = None,
+    progress: Progress = silent,
+) -> Training:
+    """Fit and evaluate everything on a log: the same log and choices give the same bundle, byte for byte.
+
+    Parameters
+    ----------
+    log : EventLog
+    settings : Settings
+        Currency, margin, discount rate and the like.
+    request : TrainingRequest
+    today : datetime
+        Aware; the instant that attributes are looked at, for a business without events and without an `as_of`.
+    policy : SegmentPolicy
+        Cut-offs are found under it.
+    targets : TargetSet
+    labelled : LabelledTarget, optional
+        Takes the place of the target of its name.
+    champion : ChampionSettings, optional
+        Evaluated beside the new one, on the same rows.
+    progress : Progress
+
+    Raises
+    ------
+    TrainingError
+        Too little history, or too few customers.
+    """
+    story = _Story()
+    history = _History.of(log, settings, request, today)
+    story.note(customers=log.n_customers, events=len(history.log.value), history_days=history.days)
+    asked, notes = _asked(targets, request, labelled, history)
+
+    workshop = _Workshop(history, request, progress)
+    fitted: dict[str, FittedTarget] = {}
+    refused: dict[str, str] = {}
+    for target in asked:
+        try:
+            if labelled is not None and target.name == labelled.name:
+                found = workshop.fit_supplied(target, labelled, champion)
+            else:
+                found = workshop.fit(target, champion)
+        except TrainingError as error:
+            if target.is_churn or len(asked) == 1:
+                raise
+            refused[target.name] = str(error)
+            continue
+        fitted[target.name] = found
+        story.step(target.name)
+    if not fitted:
+        raise TrainingError(" ".join(refused.values()))
+
+    leading = next(iter(fitted.values()))
+    clv_report, purchases = workshop.clv_report(), workshop.at_end.purchases
+    caveats = _caveats(history)
+    report = {
+        "clv": None if clv_report is None else {key: value for key, value in clv_report.items() if key != "notes"},
+        "targets": {name: found.report for name, found in fitted.items()},
+        "refused": refused,
+        "labels": None if labelled is None else labelled.source,
+        "settings": {
+            **request.model_dump(mode="json"),
+            "activity_days": leading.model.target.activity_days,
+            "horizon_days": request.horizon_days,
+        },
+        "caveats": caveats,
+        "notes": [
+            *_notes(fitted, caveats),
+            *notes,
+            *workshop.notes,
+            *(f"No model of {name}: {why}" for name, why in refused.items()),
+            *dict.fromkeys(
+                [
+                    *(clv_report["notes"] if clv_report else ()),
+                    *(purchases.btyd.certificate_.notes if purchases else ()),
+                ]
+            ),
+        ],
+    }
+    end = history.end
+    bundle = Bundle(
+        snapshot_date=end.date.isoformat(),
+        currency=settings.currency,
+        timezone=settings.timezone,
+        horizon_days=request.horizon_days,
+        reference=workshop.at_end.reference,
+        purchases=purchases,
+        clv_terms=ClvTerms(
+            horizon_days=float(settings.clv_horizon_days),
+            yearly_discount_rate=settings.yearly_discount_rate,
+            margin=settings.margin,
+        ),
+        targets={name: found.model for name, found in fitted.items()},
+        policy=policy,
+        cutoffs=Cutoffs(at_risk_value=0.0, high_value_clv=0.0),
+        report=report,
+    )
+    progress("Finding cut-offs", 0.0)
+    bundle = replace(bundle, cutoffs=_cutoffs(bundle, policy, history.log, end))
+    progress("Finding cut-offs", 1.0)
+    story.step("cut-offs")
+    metrics = {
+        "target": {"name": leading.model.name, **{key: leading.report[key] for key in ("auc", "log_loss")}},
+        "champion": leading.champion,
+    }
+    return Training(bundle, metrics, story.told)
+
+
+def _cutoffs(bundle: Bundle, policy: SegmentPolicy, log: EventLog, end: Snapshot) -> Cutoffs:
+    scores = score(bundle, policy, bundle.cutoffs, log, {}, end)
+    return find_cutoffs(policy, **scores.for_cutoffs())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _History:
+    """What is known before the instant that the models speak of, and how far back it goes.
+
+    Attributes
+    ----------
+    log : EventLog
+    has_purchases : bool
+    first_day, end_day : int
+        Local days of the first event that counts, and after the last, at whose midnight the log ends. With purchases
+        only these count. Without any event both are the day that attributes are looked at.
+    """
+
+    log: EventLog
+    has_purchases: bool
+    first_day: int
+    end_day: int
+
+    @classmethod
+    def of(cls, log: EventLog, settings: Settings, request: TrainingRequest, today: datetime) -> _History:
+        calendar = log.calendar
+        if request.as_of is not None:
+            as_of = Snapshot.at_midnight((request.as_of - date(1970, 1, 1)).days, calendar)
+        else:
+            as_of = Snapshot.at(settings.as_of or today, calendar)
+        # What lies ahead of an instant that was asked for is not known then.
+        if request.as_of is not None or settings.as_of is not None:
+            log = log.before(as_of.as_of)
+        last_day = log.last_purchase_day()
+        if last_day is not None:
+            return cls(log, True, int(log.day[log.kind == ORDER].min()), last_day + 1)
+        if len(log.day):
+            return cls(log, False, int(log.day.min()), int(log.day.max()) + 1)
+        return cls(log, False, as_of.last_day + 1, as_of.last_day + 1)
+
+    @property
+    def days(self) -> int:
+        return self.end_day - self.first_day
+
+    @property
+    def end(self) -> Snapshot:
+        return Snapshot.at_midnight(self.end_day, self.log.calendar)
+
+
+def _asked(
+    targets: TargetSet, request: TrainingRequest, labelled: LabelledTarget | None, history: _History
+) -> tuple[list[Target], list[str]]:
+    """Return the targets to fit, churn first, with their horizons and windows; and what to say of the others."""
+    known = {target.name: target for target in targets.targets}
+    if labelled is not None:
+        known = {**known, labelled.name: Target(name=labelled.name, kind="label")}
+    if request.targets is not None:
+        if missing := [name for name in request.targets if name not in known]:
+            raise TrainingError(
+                f"There is no target {', '.join(missing)}. Targets in force: {', '.join(known)}. Bring others into "
+                "force by: regulars targets import FILE"
+            )
+        known = {name: target for name, target in known.items() if name in request.targets}
+    notes = []
+    if not history.has_purchases:
+        out = [name for name, target in known.items() if target.kind in _OF_PURCHASES]
+        known = {name: target for name, target in known.items() if name not in out}
+        if known:
+            notes.append("There are no purchases, so there is no clv, and no value at risk.")
+    if not history.days:
+        known = {name: target for name, target in known.items() if target.kind == "label"}
+    if not known:
+        raise TrainingError(
+            "There are no orders to learn from before the instant that the models speak of. Run: regulars ingest "
+            "events FILE, or choose a later --as-of; or supply labels: regulars train --target churn --labels FILE."
+        )
+    resolved = [target.with_defaults(request.horizon_days, request.activity_days) for target in known.values()]
+    return sorted(resolved, key=lambda target: target.name != CHURN), notes
+
+
+class _Workshop:
+    """What the targets of one training share: models of purchases and references, each fitted once."""
+
+    def __init__(self, history: _History, request: TrainingRequest, progress: Progress) -> None:
+        self._history = history
+        self._request = request
+        self._progress = progress
+        self._inputs: dict[int, ModelInputs] = {}
+        self.notes: list[str] = []
+
+    @property
+    def at_end(self) -> ModelInputs:
+        """What makes features for scoring."""
+        return self._inputs_at(self._history.end_day)
+
+    def fit(self, target: Target, champion: ChampionSettings | None) -> FittedTarget:
+        """Fit one target that the log itself labels."""
+        history = self._history
+        splits = self._splits(target)
+        # One model of purchases, fitted before the test snapshot, gives the features and baselines of the evaluation.
+        known_at_test = self._inputs_at(splits.test)
+        dataset = build_dataset(history.log, splits, target, known_at_test, progress=self._progress)
+        _require_rate(target, dataset.train)
+        return fit_by_dataset(
+            dataset,
+            # Its BTYD features are of the model that will give them when customers are scored.
+            lambda: all_labelled(history.log, splits, target, self._like(known_at_test, self.at_end)),
+            target,
+            candidate_features(known_at_test.reference, history_days=history.days, leave_out=self._request.leave_out),
+            self._request,
+            champion=champion,
+            progress=self._progress,
+        )
+
+    def fit_supplied(self, target: Target, labelled: LabelledTarget, champion: ChampionSettings | None) -> FittedTarget:
+        """Fit the target whose labels came in a file."""
+        history, request = self._history, self._request
+        supplied = supplied_rows(history.log, labelled.labels, self.at_end, end_day=history.end_day)
+        if supplied.unknown:
+            self.notes.append(
+                f"{supplied.unknown:,} labels are of customers of whom nothing is known; they were left out."
+            )
+        _require_rate(target, supplied.rows)
+        candidates = candidate_features(
+            self.at_end.reference,
+            history_days=history.days,
+            leave_out=(*request.leave_out, labelled.label_column),
+        )
+        if supplied.has_dates:
+            dataset = dated_dataset(supplied, target)
+            return fit_by_dataset(
+                dataset,
+                lambda: supplied.rows,
+                target,
+                candidates,
+                request,
+                champion=champion,
+                progress=self._progress,
+            )
+        if history.days:
+            self.notes.append(
+                "The labels have no dates, so features were computed at the end of the log, and may know what came "
+                "after the label. Give the column of the dates with --date where there is one."
+            )
+        return fit_by_cross_validation(
+            supplied.rows,
+            supplied.customer_ids,
+            history.end.date.isoformat(),
+            target,
+            candidates,
+            request,
+            progress=self._progress,
+        )
+
+    def clv_report(self) -> dict[str, Any] | None:
+        """Measure the purchase model on the horizon before the end of the log; None without purchases."""
+        history = self._history
+        if not history.has_purchases:
+            return None
+        return evaluate_clv(
+            history.log,
+            end_day=history.end_day,
+            holdout_days=self._request.horizon_days,
+            model_name=_CLV_MODEL,
+        )
+
+    def _splits(self, target: Target) -> Splits:
+        return plan_splits(
+            first_day=self._history.first_day,
+            end_day=self._history.end_day,
+            horizon_days=target.horizon,
+            activity_days=target.activity,
+        )
+
+    def _inputs_at(self, day: int) -> ModelInputs:
+        """Fit what makes features on what is known at the midnight of a local day."""
+        if day not in self._inputs:
+            log = self._history.log
+            self._progress("Fitting purchase model", 0.0)
+            snapshot = Snapshot.at_midnight(day, log.calendar)
+            self._inputs[day] = ModelInputs.fit(log, snapshot, self._request.horizon_days)
+            self._progress("Fitting purchase model", 1.0)
+        return self._inputs[day]
+
+    @staticmethod
+    def _like(evaluated: ModelInputs, final: ModelInputs) -> ModelInputs:
+        """Return the final inputs with at least the features that the evaluated model chose among."""
+        return replace(
+            final, plan=FeaturePlan.of(list(dict.fromkeys((*evaluated.plan.features, *final.plan.features))))
+        )
+
+
+def _require_rate(target: Target, rows: Rows) -> None:
+    """Raise `TrainingError` for a propensity that comes about too seldom, or too often, to single anybody out by."""
+    if (why := refusal(target, float(rows.y.mean()))) is not None:
+        raise TrainingError(why)
+
+
+class _Story:
+    """Counts, and the seconds each step took."""
+
+    def __init__(self) -> None:
+        self.told: dict[str, Any] = {"seconds": {}}
+        self._since = time.perf_counter()
+
+    def note(self, **counts: int) -> None:
+        self.told.update(counts)
+
+    def step(self, name: str) -> None:
+        now = time.perf_counter()
+        self.told["seconds"][name] = round(now - self._since, 3)
+        self._since = now
+
+
+def _caveats(history: _History) -> list[str]:
+    """Say what every forecast of the model has to be read with."""
+    if not history.has_purchases:
+        return ["There are no purchases, so there is no clv, and lists are ranked by probability alone."]
+    caveats = [
+        "The yearly clv can't be checked against events yet; the purchase model is checked over a hold-out only."
+    ]
+    if history.days < _TWO_YEARS:
+        caveats.append(f"With {history.days} days of history, season can't be told from trend.")
+    return caveats
+
+
+def _notes(fitted: Mapping[str, FittedTarget], caveats: list[str]) -> list[str]:
+    notes = [
+        "The figures are those of the evaluated model; the one in use was then refitted with the same settings on all "
+        "labelled rows, test included.",
+        *caveats,
+    ]
+    for name, found in fitted.items():
+        if found.report["search"]["stopped_by_time"]:
+            notes.append(f"The time limit stopped the search for {name}; another machine may find other settings.")
+        notes += [f"{name}: {leak['why']}" for leak in found.report["leaks"]]
+    return notes

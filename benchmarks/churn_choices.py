@@ -56,7 +56,7 @@ def main() -> None:
     end = (log.last_purchase_day() or 0) + 1
     test_day, first_day = end - _HORIZON, int(log.day.min())
     inputs = ModelInputs.fit(log, Snapshot.at_midnight(test_day, log.calendar), _HORIZON)
-    features = candidate_features(inputs.reference, history_days=end - first_day, leave_out=()).names
+    features = candidate_features(inputs.reference, log.attributes, history_days=end - first_day, leave_out=()).names
     test = _rows(log, [test_day], inputs)
     for spacing in _SPACINGS:
         days = list(range(test_day - _HORIZON, first_day + _HORIZON - 1, -spacing))

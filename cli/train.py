@@ -78,7 +78,7 @@ def train(
         trials=trials,
         seed=seed,
         time_limit_seconds=time_limit_seconds,
-        targets=None if target is None or labels is not None else tuple(target),
+        targets=None if target is None else tuple(target),
         leave_out=tuple(leave_out or ()),
         keep=tuple(keep or ()),
     )

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.attributes import AttributeColumn, AttributeKind, Attributes, as_date, as_number
-from features.slug import attribute_slug
+from features.slug import attribute_feature_name
 
 __all__ = ["MAX_ATTRIBUTES", "AttributeReference", "find_attributes"]
 
@@ -83,18 +83,18 @@ def find_attributes(attributes: Attributes, as_of: int) -> tuple[dict[str, Attri
     filled = {name: int(np.count_nonzero(~np.isnan(values))) for name, values in latest.items()}
     taken: dict[str, AttributeReference] = {}
     left_out: list[str] = []
-    slugs: set[str] = set()
+    feature_names: set[str] = set()
     for name in sorted((name for name in filled if filled[name]), key=lambda name: (-filled[name], name)):
         found = _look_at(known[name], latest[name])
         if isinstance(found, str):
             left_out.append(f"attribute {name}: {found}")
-        elif attribute_slug(name) in slugs:
+        elif (feature_name := attribute_feature_name(name, is_date=found.kind == "date")) in feature_names:
             left_out.append(f"attribute {name}: the name of another one differs in white space or punctuation only")
         elif len(taken) == MAX_ATTRIBUTES:
             left_out.append(f"attribute {name}: not among the {MAX_ATTRIBUTES} that most customers have")
         else:
             taken[name] = found
-            slugs.add(attribute_slug(name))
+            feature_names.add(feature_name)
     return taken, left_out
 
 

@@ -68,7 +68,8 @@ class FeaturePlan:
     @classmethod
     def of(cls, features: Sequence[Feature]) -> Self:
         """Plan some features; those of the purchase model are left out, since that adds them itself."""
-        kept = tuple(feature for feature in features if feature.source != "btyd")
+        # Of features by one name the last is meant.
+        kept = tuple({feature.name: feature for feature in features if feature.source != "btyd"}.values())
         aggregates = tuple(dict.fromkeys(a for feature in kept for a in feature.inputs))
         by_formula: dict[Formula | None, list[int]] = {}
         for position, feature in enumerate(kept):

@@ -6,7 +6,10 @@ import re
 from functools import lru_cache
 from itertools import groupby
 
-__all__ = ["attribute_feature_name", "attribute_slug", "slug"]
+__all__ = ["DAYS_SINCE", "attribute_feature_name", "attribute_slug", "slug"]
+
+# Dates are told otherwise than numbers, and whoever tells of one may know no more than its name.
+DAYS_SINCE = ".days_since"
 
 # What LightGBM and shells stumble over.
 _AWKWARD = re.compile(r'[\s",:\[\]{}]')
@@ -38,12 +41,12 @@ def attribute_slug(name: str) -> str:
     return _AWKWARD.sub("_", name)
 
 
-def attribute_feature_name(name: str) -> str:
+def attribute_feature_name(name: str, *, is_date: bool = False) -> str:
     """Return the name of the feature that an attribute is.
 
     Examples
     --------
-    >>> attribute_feature_name("Monthly charges")
-    'attribute.Monthly_charges'
+    >>> attribute_feature_name("Monthly charges"), attribute_feature_name("renewal", is_date=True)
+    ('attribute.Monthly_charges', 'attribute.renewal.days_since')
     """
-    return f"attribute.{attribute_slug(name)}"
+    return f"attribute.{attribute_slug(name)}{DAYS_SINCE if is_date else ''}"

@@ -102,6 +102,11 @@ class Target:
         return self.name == CHURN
 
     @property
+    def is_about_purchases(self) -> bool:
+        """Whether only customers who purchase can be asked about."""
+        return self.kind in ("inactivity", "purchase", "upsell", "new_category")
+
+    @property
     def horizon(self) -> int:
         """`horizon_days` where they are set, as `with_defaults` does."""
         return self._set("horizon_days")

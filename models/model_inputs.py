@@ -39,8 +39,16 @@ class ModelInputs:
     horizon_days: int
 
     @classmethod
-    def fit(cls, log: EventLog, snapshot: Snapshot, horizon_days: int) -> Self:
+    def fit(cls, log: EventLog, snapshot: Snapshot, horizon_days: int, *, with_purchases: bool = True) -> Self:
         """Fit all of it on what was known before a snapshot; the plan has every feature that this business has.
+
+        Parameters
+        ----------
+        log : EventLog
+        snapshot : Snapshot
+        horizon_days : int
+        with_purchases : bool
+            Whether to fit a model of purchases, where there are any.
 
         Raises
         ------
@@ -51,7 +59,8 @@ class ModelInputs:
         plan = FeaturePlan.of([feature for feature in features_for(reference) if feature.source != "btyd"])
         frame = build_features(log, snapshot, reference, plan)
         has_purchases = "frequency" in frame.names and not np.isnan(frame["frequency"]).all()
-        return cls(reference, plan, PurchaseModel.fit(frame) if has_purchases else None, horizon_days)
+        purchases = PurchaseModel.fit(frame) if has_purchases and with_purchases else None
+        return cls(reference, plan, purchases, horizon_days)
 
     def frame(self, log: EventLog, snapshot: Snapshot) -> FeatureFrame:
         """Return the features of every customer of a log, one row each; nothing at or after the snapshot is read."""

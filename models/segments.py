@@ -235,9 +235,9 @@ def assign_segments(
             upsell_ready = eligible & (upsell_propensity >= cutoffs.upsell_propensity * keep["upsell_ready"])
         if T is not None:
             new = eligible & (horizon_days > T)
-            prospect = ~eligible & np.isnan(T)
+            prospect = np.isnan(T) & ~(at_risk | high_value | upsell_ready)
     dormant = ~eligible & ~prospect
-    steady = eligible & ~(at_risk | high_value | upsell_ready | new)
+    steady = eligible & ~(at_risk | high_value | upsell_ready | new | prospect)
     member = np.column_stack((at_risk, high_value, upsell_ready, new, steady, dormant, prospect))
     return member.argmax(axis=1).astype(np.int8), member
 

@@ -63,12 +63,13 @@ def target_sentence(target: str, reasons: Sequence[Reason]) -> str:
     aloud it would not.
     """
     for_life = target != CHURN
-    told = [
-        replace(reason, text="")
-        if _shows(reason) == ("life" if (reason.contribution > 0) != for_life else "quiet")
-        else reason
-        for reason in reasons
-    ]
+    told = []
+    for reason in reasons:
+        unsaid = "life" if (reason.contribution > 0) != for_life else "quiet"
+        text = "" if _shows(reason) == unsaid else reason.text
+        # Features of other drivers tell the same story in other words; each attribute has its own.
+        driver = reason.feature if reason.driver == "attributes" else reason.driver
+        told.append(replace(reason, text=text, driver=driver))
     return sentence(told, wording=_PROPENSITY if for_life else _CHURN)
 
 

@@ -15,7 +15,14 @@ from models.calibrator import Calibrator
 from models.metrics import BinaryReport, binary_report, log_loss
 from training.dataset import Dataset, Rows, require_enough
 from training.evaluate import calibration_points, verdict
-from training.fit import ClassifierSettings, fit_evaluated, fit_final, logit_all, out_of_fold_margins
+from training.fit import (
+    ClassifierSettings,
+    fit_evaluated,
+    fit_final,
+    folds_of_equals,
+    logit_all,
+    out_of_fold_margins,
+)
 from training.folds import stratified_folds
 from training.search import SearchResult, search
 
@@ -53,6 +60,15 @@ class CrossValidation:
     kinds: tuple[str, ...]
     search: SearchResult
     stopped_by_time: bool
+
+    def with_settings(self, settings: ClassifierSettings, rows: Rows, target: Target, *, seed: int) -> dict[str, Any]:
+        """Return the mean figures of other settings, fitted and measured on the same folds."""
+        probability = np.empty(len(self.y))
+        for held in self._folds():
+            model = fit_final(settings, rows.where(~held), target, seed=seed)
+            margin = model.classifier.raw_margin(rows.where(held).inputs(settings.features))
+            probability[held] = model.calibrator.predict(margin)
+        return _summary(self.figures(probability))[0]
 
     def figures(self, probability: NDArray[np.float64]) -> list[BinaryReport]:
         """Measure some probabilities of the rows fold by fold."""
@@ -210,7 +226,8 @@ def _search_within(
 
 
 def _out_of_fold_loss(settings: ClassifierSettings, rows: Rows, seed: int) -> float:
-    margin = out_of_fold_margins(settings, rows, seed=seed)
+    fold = folds_of_equals(rows, settings.features, seed=seed)
+    margin = out_of_fold_margins(settings, rows, seed=seed, fold=fold)
     return log_loss(rows.y, Calibrator().fit(margin, rows.y).predict(margin))
 
 

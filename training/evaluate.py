@@ -57,7 +57,7 @@ def evaluate_target(model: TargetModel, dataset: Dataset, settings: ClassifierSe
     dict
         JSON-safe: the figures, the baselines' under `baselines`, the plan of snapshots, a verdict in plain words. For a
         propensity of what only buyers can do also `among_buyers`, and `makes_segment`: whether it beats the propensity
-        to buy at all there.
+        to buy at all, and chance, there.
     """
     rows = dataset.test
     probability = predict(model, dataset)
@@ -77,7 +77,7 @@ def evaluate_target(model: TargetModel, dataset: Dataset, settings: ClassifierSe
     }
     if buys is not None:
         among = _among_buyers(dataset, probability, buys)
-        report |= {"among_buyers": among, "makes_segment": among["beats_buys_at_all"]}
+        report |= {"among_buyers": among, "makes_segment": among["beats_buys_at_all"] and among["beats_chance"]}
         report["verdict"] += f" {_among_buyers_in_words(among)}"
     return report
 
@@ -137,11 +137,9 @@ def _among_buyers(dataset: Dataset, probability: NDArray[np.float64], buys: NDAr
     """Compare rankings among those who purchase: whether there is more in it than who buys at all."""
     bought = dataset.test.bought == 1
     y = dataset.test.y[bought]
-    compared = auc_difference(y, probability[bought], buys[bought])
-    low = high = None
-    if compared is not None:
-        difference, error = compared
-        low, high = difference - _STANDARD_ERRORS * error, difference + _STANDARD_ERRORS * error
+    low, high = _interval(auc_difference(y, probability[bought], buys[bought]))
+    # A score that is the same for all stands for chance: .5 whatever the rows.
+    above_chance, _ = _interval(auc_difference(y, probability[bought], np.zeros(len(y))))
     return {
         "n": len(y),
         "rate": float(y.mean()) if len(y) else None,
@@ -152,7 +150,15 @@ def _among_buyers(dataset: Dataset, probability: NDArray[np.float64], buys: NDAr
         },
         "difference": {"low": low, "high": high},
         "beats_buys_at_all": low is not None and low > 0,
+        "beats_chance": above_chance is not None and above_chance > 0,
     }
+
+
+def _interval(compared: tuple[float, float] | None) -> tuple[float | None, float | None]:
+    if compared is None:
+        return None, None
+    difference, error = compared
+    return difference - _STANDARD_ERRORS * error, difference + _STANDARD_ERRORS * error
 
 
 def _among_buyers_in_words(among: Mapping[str, Any]) -> str:
@@ -161,6 +167,8 @@ def _among_buyers_in_words(among: Mapping[str, Any]) -> str:
     theirs = among["baselines"]["buys_at_all"]["auc"]
     low, high = among["difference"]["low"], among["difference"]["high"]
     interval = f"AUC {among['auc']:.4f} against {theirs:.4f}, difference {low:+.4f} to {high:+.4f}"
+    if not among["beats_chance"]:
+        return f"Among those who buy it ranks no better than chance ({interval}), so it makes no segment."
     if among["beats_buys_at_all"]:
         return f"Among those who buy it says more than who buys at all ({interval})."
     return f"Among those who buy it says no more than who buys at all ({interval}), so it makes no segment."
@@ -174,7 +182,8 @@ def verdict(figures: Mapping[str, Any], baselines: Mapping[str, Mapping[str, Any
         return "All customers of the test rows had the same fate, so that nothing can be said of the ranking."
     figures_in_words = f"AUC {ours:.4f} against {theirs:.4f} of {_BASELINES_IN_WORDS[name]}"
     if kind == "logistic":
-        return f"Logistic regression did best on the selection rows and is what is used ({figures_in_words})."
+        compared = f"AUC {ours:.4f}" if name.startswith("logit") else figures_in_words
+        return f"Logistic regression did best on the selection rows and is what is used ({compared})."
     logit = next(figures for name, figures in baselines.items() if name.startswith("logit"))
     better_loss = figures["log_loss"] < logit["log_loss"]
     if ours > theirs + _AUC_TIE:

@@ -19,12 +19,14 @@ from models.drivers import find_edges
 from models.logistic import LogisticModel
 from models.propensity import LightGBMParams, PropensityModel
 from training.dataset import Dataset, Rows
+from training.folds import stratified_folds
 
 __all__ = [
     "LOGIT_RFM",
     "ClassifierSettings",
     "fit_evaluated",
     "fit_final",
+    "folds_of_equals",
     "logit_all",
     "out_of_fold_margins",
 ]
@@ -143,14 +145,27 @@ def fit_evaluated(settings: ClassifierSettings, dataset: Dataset, target: Target
 def fit_final(settings: ClassifierSettings, rows: Rows, target: Target, *, seed: int) -> TargetModel:
     """Fit on all labelled rows, calibrated on what each fifth of the customers gets from a fit on the others."""
     classifier = settings.fit(rows, seed=seed)
-    calibrator = Calibrator().fit(out_of_fold_margins(settings, rows, seed=seed), rows.y)
+    fold = None
+    if target.kind == "label":
+        # Whoever looks the same has one fate as often as not; a fold must not know it from its twin.
+        fold = folds_of_equals(rows, settings.features, seed=seed)
+    calibrator = Calibrator().fit(out_of_fold_margins(settings, rows, seed=seed, fold=fold), rows.y)
     edges = find_edges(rows.inputs(settings.features), settings.features, categorical=rows.categorical)
     return TargetModel(target, classifier, calibrator, float(rows.y.mean()), edges)
 
 
-def out_of_fold_margins(settings: ClassifierSettings, rows: Rows, *, seed: int) -> NDArray[np.float64]:
-    """Return for each row the margin given by a fit on the other folds of customers, shape (n,)."""
-    fold = (rows.draw * _FOLDS).astype(int)
+def folds_of_equals(rows: Rows, features: tuple[str, ...], *, seed: int) -> NDArray[np.int64]:
+    """Return five folds in which equal rows, and those of one customer, stay together, shape (n,)."""
+    customers = [repr(draw) for draw in rows.draw.tolist()]
+    return stratified_folds(rows.inputs(features), rows.y, customer_ids=customers, n_folds=_FOLDS, seed=seed)
+
+
+def out_of_fold_margins(
+    settings: ClassifierSettings, rows: Rows, *, seed: int, fold: NDArray[np.int64] | None = None
+) -> NDArray[np.float64]:
+    """Return for each row the margin given by a fit on the other folds, shape (n,); by default fifths of customers."""
+    if fold is None:
+        fold = (rows.draw * _FOLDS).astype(np.int64)
     margins = np.empty(len(rows.y))
     for left_out in np.unique(fold):
         held = fold == left_out

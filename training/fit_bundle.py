@@ -9,12 +9,14 @@ from datetime import date, datetime
 from typing import Any
 
 from features.build import FeaturePlan
-from features.event_log import ORDER, EventLog
+from features.event_log import EventLog
 from features.targets import CHURN, DEFAULT_TARGETS, Target, TargetSet
 from features.windows import Snapshot
 from models.bundle import Bundle
 from models.clv import ClvTerms
+from models.exceptions import ModelError
 from models.model_inputs import ModelInputs
+from models.purchase_model import PurchaseModel
 from models.scoring import score
 from models.segments import Cutoffs, SegmentPolicy, find_cutoffs
 from store.ingest.labels import Labels
@@ -24,24 +26,24 @@ from training.dataset import Rows, all_labelled, build_dataset
 from training.evaluate import evaluate_clv
 from training.exceptions import TrainingError
 from training.fit_target import (
+    Candidates,
     ChampionSettings,
     FittedTarget,
     candidate_features,
     fit_by_cross_validation,
     fit_by_dataset,
+    require_known_names,
 )
 from training.progress import Progress, silent
 from training.splits import Splits, plan_splits
-from training.supplied_labels import dated_dataset, supplied_rows
-from training.target_check import refusal
+from training.supplied_labels import KnownLabels, dated_dataset
+from training.target_check import log_days, refusal
 
 __all__ = ["LabelledTarget", "Training", "fit_bundle"]
 
 _CLV_MODEL = "bg_nbd"
 _TWO_YEARS = 730
-
-# Only customers who purchase can be asked about these.
-_OF_PURCHASES = ("inactivity", "purchase", "upsell", "new_category")
+_NO_CLV = "Without purchases there is no clv and no value at risk; lists are ranked by probability alone."
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -123,30 +125,27 @@ def fit_bundle(
     story = _Story()
     history = _History.of(log, settings, request, today)
     story.note(customers=log.n_customers, events=len(history.log.value), history_days=history.days)
-    asked, notes = _asked(targets, request, labelled, history)
+    asked = _asked(targets, request, labelled, history)
 
-    workshop = _Workshop(history, request, progress)
+    workshop = _Workshop(history, request, asked, labelled, progress)
+    require_known_names((*request.leave_out, *request.keep), workshop.at_end.reference)
     fitted: dict[str, FittedTarget] = {}
     refused: dict[str, str] = {}
     for target in asked:
         try:
-            if labelled is not None and target.name == labelled.name:
-                found = workshop.fit_supplied(target, labelled, champion)
-            else:
-                found = workshop.fit(target, champion)
-        except TrainingError as error:
+            fitted[target.name] = workshop.fit(target, champion)
+        except (TrainingError, ModelError) as error:
             if target.is_churn or len(asked) == 1:
                 raise
             refused[target.name] = str(error)
             continue
-        fitted[target.name] = found
         story.step(target.name)
     if not fitted:
         raise TrainingError(" ".join(refused.values()))
 
     leading = next(iter(fitted.values()))
     clv_report, purchases = workshop.clv_report(), workshop.at_end.purchases
-    caveats = _caveats(history)
+    caveats = _caveats(history, purchases)
     report = {
         "clv": None if clv_report is None else {key: value for key, value in clv_report.items() if key != "notes"},
         "targets": {name: found.report for name, found in fitted.items()},
@@ -160,7 +159,6 @@ def fit_bundle(
         "caveats": caveats,
         "notes": [
             *_notes(fitted, caveats),
-            *notes,
             *workshop.notes,
             *(f"No model of {name}: {why}" for name, why in refused.items()),
             *dict.fromkeys(
@@ -233,12 +231,8 @@ class _History:
         # What lies ahead of an instant that was asked for is not known then.
         if request.as_of is not None or settings.as_of is not None:
             log = log.before(as_of.as_of)
-        last_day = log.last_purchase_day()
-        if last_day is not None:
-            return cls(log, True, int(log.day[log.kind == ORDER].min()), last_day + 1)
-        if len(log.day):
-            return cls(log, False, int(log.day.min()), int(log.day.max()) + 1)
-        return cls(log, False, as_of.last_day + 1, as_of.last_day + 1)
+        first_day, end_day = log_days(log) or (as_of.last_day + 1, as_of.last_day + 1)
+        return cls(log, log.last_purchase_day() is not None, first_day, end_day)
 
     @property
     def days(self) -> int:
@@ -251,8 +245,8 @@ class _History:
 
 def _asked(
     targets: TargetSet, request: TrainingRequest, labelled: LabelledTarget | None, history: _History
-) -> tuple[list[Target], list[str]]:
-    """Return the targets to fit, churn first, with their horizons and windows; and what to say of the others."""
+) -> list[Target]:
+    """Return the targets that this business can be asked about, churn first, with their horizons and windows."""
     known = {target.name: target for target in targets.targets}
     if labelled is not None:
         known = {**known, labelled.name: Target(name=labelled.name, kind="label")}
@@ -263,12 +257,8 @@ def _asked(
                 "force by: regulars targets import FILE"
             )
         known = {name: target for name, target in known.items() if name in request.targets}
-    notes = []
     if not history.has_purchases:
-        out = [name for name, target in known.items() if target.kind in _OF_PURCHASES]
-        known = {name: target for name, target in known.items() if name not in out}
-        if known:
-            notes.append("There are no purchases, so there is no clv, and no value at risk.")
+        known = {name: target for name, target in known.items() if not target.is_about_purchases}
     if not history.days:
         known = {name: target for name, target in known.items() if target.kind == "label"}
     if not known:
@@ -277,17 +267,30 @@ def _asked(
             "events FILE, or choose a later --as-of; or supply labels: regulars train --target churn --labels FILE."
         )
     resolved = [target.with_defaults(request.horizon_days, request.activity_days) for target in known.values()]
-    return sorted(resolved, key=lambda target: target.name != CHURN), notes
+    return sorted(resolved, key=lambda target: target.name != CHURN)
 
 
 class _Workshop:
     """What the targets of one training share: models of purchases and references, each fitted once."""
 
-    def __init__(self, history: _History, request: TrainingRequest, progress: Progress) -> None:
+    def __init__(
+        self,
+        history: _History,
+        request: TrainingRequest,
+        asked: list[Target],
+        labelled: LabelledTarget | None,
+        progress: Progress,
+    ) -> None:
         self._history = history
         self._request = request
+        self._labelled = labelled
         self._progress = progress
         self._inputs: dict[int, ModelInputs] = {}
+        # What labels tell needs no purchases; too few of them must not stand in its way.
+        self._may_lack_clv = all(target.kind == "label" for target in asked)
+        # The label's own column is no feature of any target.
+        own = () if labelled is None else (labelled.label_column,)
+        self._leave_out = (*request.leave_out, *own)
         self.notes: list[str] = []
 
     @property
@@ -296,75 +299,102 @@ class _Workshop:
         return self._inputs_at(self._history.end_day)
 
     def fit(self, target: Target, champion: ChampionSettings | None) -> FittedTarget:
-        """Fit one target that the log itself labels."""
+        """Fit one target, by what the log says came about or by labels that were supplied."""
+        if target.kind != "label":
+            return self._fit_on_log(target, champion)
+        if self._labelled is None or self._labelled.name != target.name:
+            raise TrainingError(
+                f"Its labels come in a file: regulars train --target {target.name} --labels FILE --customer-id COL "
+                "--label COL --positive VALUE"
+            )
+        return self._fit_supplied(target, self._labelled.labels, champion)
+
+    def _fit_on_log(self, target: Target, champion: ChampionSettings | None) -> FittedTarget:
         history = self._history
         splits = self._splits(target)
         # One model of purchases, fitted before the test snapshot, gives the features and baselines of the evaluation.
-        known_at_test = self._inputs_at(splits.test)
-        dataset = build_dataset(history.log, splits, target, known_at_test, progress=self._progress)
+        at_test = self._inputs_at(splits.test)
+        dataset = build_dataset(history.log, splits, target, at_test, progress=self._progress)
         _require_rate(target, dataset.train)
         return fit_by_dataset(
             dataset,
             # Its BTYD features are of the model that will give them when customers are scored.
-            lambda: all_labelled(history.log, splits, target, self._like(known_at_test, self.at_end)),
+            lambda: all_labelled(history.log, splits, target, self._final_like(at_test)),
             target,
-            candidate_features(known_at_test.reference, history_days=history.days, leave_out=self._request.leave_out),
+            self._candidates(at_test),
             self._request,
             champion=champion,
             progress=self._progress,
         )
 
-    def fit_supplied(self, target: Target, labelled: LabelledTarget, champion: ChampionSettings | None) -> FittedTarget:
-        """Fit the target whose labels came in a file."""
-        history, request = self._history, self._request
-        supplied = supplied_rows(history.log, labelled.labels, self.at_end, end_day=history.end_day)
-        if supplied.unknown:
-            self.notes.append(
-                f"{supplied.unknown:,} labels are of customers of whom nothing is known; they were left out."
-            )
-        _require_rate(target, supplied.rows)
-        candidates = candidate_features(
-            self.at_end.reference,
-            history_days=history.days,
-            leave_out=(*request.leave_out, labelled.label_column),
-        )
-        if supplied.has_dates:
-            dataset = dated_dataset(supplied, target)
+    def _fit_supplied(self, target: Target, supplied: Labels, champion: ChampionSettings | None) -> FittedTarget:
+        log, end_day = self._history.log, self._history.end_day
+        labels = KnownLabels.of(log, supplied, end_day=end_day)
+        self._note_labels_left_out(labels)
+        has_test_days = len(labels.days) > 1
+        # What is measured must not know of the days that test it.
+        at_test = self._inputs_at(labels.first_test_day if has_test_days else labels.days[0])
+        rows = labels.rows(log, at_test)
+        _require_rate(target, rows)
+        if has_test_days:
             return fit_by_dataset(
-                dataset,
-                lambda: supplied.rows,
+                dated_dataset(labels, rows, target),
+                lambda: labels.rows(log, self._final_like(at_test)),
                 target,
-                candidates,
-                request,
+                self._candidates(at_test),
+                self._request,
                 champion=champion,
                 progress=self._progress,
             )
-        if history.days:
+        if self._history.days and not labels.has_dates:
             self.notes.append(
                 "The labels have no dates, so features were computed at the end of the log, and may know what came "
                 "after the label. Give the column of the dates with --date where there is one."
             )
         return fit_by_cross_validation(
-            supplied.rows,
-            supplied.customer_ids,
-            history.end.date.isoformat(),
+            rows,
+            lambda: labels.rows(log, self._final_like(at_test)),
+            [log.customer_ids[i] for i in labels.customers.tolist()],
+            Snapshot.at_midnight(labels.days[0], log.calendar).date.isoformat(),
             target,
-            candidates,
-            request,
+            self._candidates(at_test),
+            self._request,
+            champion=champion,
             progress=self._progress,
         )
+
+    def _candidates(self, inputs: ModelInputs) -> Candidates:
+        history = self._history
+        return candidate_features(
+            inputs.reference, history.log.attributes, history_days=history.days, leave_out=self._leave_out
+        )
+
+    def _note_labels_left_out(self, labels: KnownLabels) -> None:
+        if labels.unknown:
+            self.notes.append(f"{labels.unknown:,} labels of customers of whom nothing is known were left out.")
+        if labels.ahead:
+            self.notes.append(
+                f"{labels.ahead:,} labels that look ahead from after {self._history.end.date.isoformat()}, where "
+                "what is known ends, were left out."
+            )
 
     def clv_report(self) -> dict[str, Any] | None:
         """Measure the purchase model on the horizon before the end of the log; None without purchases."""
         history = self._history
-        if not history.has_purchases:
+        if self.at_end.purchases is None:
             return None
-        return evaluate_clv(
-            history.log,
-            end_day=history.end_day,
-            holdout_days=self._request.horizon_days,
-            model_name=_CLV_MODEL,
-        )
+        try:
+            return evaluate_clv(
+                history.log,
+                end_day=history.end_day,
+                holdout_days=self._request.horizon_days,
+                model_name=_CLV_MODEL,
+            )
+        except (TrainingError, ModelError) as error:
+            if not self._may_lack_clv:
+                raise
+            self.notes.append(f"The purchase model could not be checked: {error}")
+            return None
 
     def _splits(self, target: Target) -> Splits:
         return plan_splits(
@@ -379,17 +409,24 @@ class _Workshop:
         if day not in self._inputs:
             log = self._history.log
             self._progress("Fitting purchase model", 0.0)
-            snapshot = Snapshot.at_midnight(day, log.calendar)
-            self._inputs[day] = ModelInputs.fit(log, snapshot, self._request.horizon_days)
+            self._inputs[day] = self._fit_inputs(log, Snapshot.at_midnight(day, log.calendar))
             self._progress("Fitting purchase model", 1.0)
         return self._inputs[day]
 
-    @staticmethod
-    def _like(evaluated: ModelInputs, final: ModelInputs) -> ModelInputs:
-        """Return the final inputs with at least the features that the evaluated model chose among."""
-        return replace(
-            final, plan=FeaturePlan.of(list(dict.fromkeys((*evaluated.plan.features, *final.plan.features))))
-        )
+    def _fit_inputs(self, log: EventLog, snapshot: Snapshot) -> ModelInputs:
+        horizon_days = self._request.horizon_days
+        try:
+            return ModelInputs.fit(log, snapshot, horizon_days)
+        except ModelError as error:
+            if not self._may_lack_clv:
+                raise
+            self.notes.append(f"The purchases give no clv: {error}")
+            return ModelInputs.fit(log, snapshot, horizon_days, with_purchases=False)
+
+    def _final_like(self, evaluated: ModelInputs) -> ModelInputs:
+        """Return the inputs for scoring, with at least the features that the evaluated model chose among."""
+        final = self.at_end
+        return replace(final, plan=FeaturePlan.of([*evaluated.plan.features, *final.plan.features]))
 
 
 def _require_rate(target: Target, rows: Rows) -> None:
@@ -414,10 +451,10 @@ class _Story:
         self._since = now
 
 
-def _caveats(history: _History) -> list[str]:
+def _caveats(history: _History, purchases: PurchaseModel | None) -> list[str]:
     """Say what every forecast of the model has to be read with."""
-    if not history.has_purchases:
-        return ["There are no purchases, so there is no clv, and lists are ranked by probability alone."]
+    if purchases is None:
+        return [_NO_CLV]
     caveats = [
         "The yearly clv can't be checked against events yet; the purchase model is checked over a hold-out only."
     ]

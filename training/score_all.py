@@ -208,11 +208,13 @@ def _why_empty(segment: str, bundle: Bundle) -> str:
     upsell = bundle.targets.get(UPSELL)
     if segment == "at_risk" and bundle.churn is None:
         return "The model has no target named churn, so nobody can be found at risk."
-    if segment in ("high_value", "new", "prospect") and bundle.purchases is None:
-        return "There are no purchases, so there is no clv, and nobody is new or has yet to buy."
+    if segment == "high_value" and bundle.purchases is None:
+        return "There are no purchases, so there is no clv."
+    if segment in ("new", "prospect") and bundle.purchases is None:
+        return "There are no purchases, so nobody is new or has yet to buy."
     if segment == "upsell_ready" and upsell is None:
         why = bundle.report.get("refused", {}).get(UPSELL)
         return f"The model has no upsell target: {why}" if why else "The model has no upsell target."
     if segment == "upsell_ready" and upsell is not None and not upsell.makes_segment:
-        return "The upsell model says no more than who buys at all, so nobody is singled out by it."
+        return "The upsell model says too little of those who buy, so nobody is singled out by it."
     return "Every known customer has purchased." if segment == "prospect" else "No customer meets its rule."

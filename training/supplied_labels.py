@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,108 +19,129 @@ from training.dataset import Dataset, Rows, require_enough
 from training.exceptions import TrainingError
 from training.splits import ROLES, customer_draws, role_of_draws
 
-__all__ = ["SuppliedRows", "dated_dataset", "supplied_rows"]
+__all__ = ["KnownLabels", "dated_dataset"]
 
 # The latest labels test, as the latest snapshot does where labels come from events.
 _TEST_SHARE = 0.2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class SuppliedRows:
-    """Rows of the labelled customers, one a label.
+class KnownLabels:
+    """The labels of customers of whom something is known, in the order of their days.
 
     Attributes
     ----------
-    rows : Rows
-    customer_ids : tuple of str, length n
-    day : int32, length n
+    customers : int64, shape (n,)
+        Positions in the log.
+    positive : bool, shape (n,)
+    day : int32, shape (n,)
         Local day at whose midnight each is looked at.
-    unknown : int
-        Labels of customers of whom nothing is known; they make no row.
+    has_dates : bool
+        Whether the file said the days.
+    unknown, ahead : int
+        Labels left out: of customers of whom nothing is known, and those that look ahead from after the log's end.
     """
 
-    rows: Rows
-    customer_ids: tuple[str, ...]
+    customers: NDArray[np.int64]
+    positive: NDArray[np.bool_]
     day: NDArray[np.int32]
+    has_dates: bool
     unknown: int
+    ahead: int
+
+    @classmethod
+    def of(cls, log: EventLog, labels: Labels, *, end_day: int) -> Self:
+        """Find the customers of labels.
+
+        Parameters
+        ----------
+        log : EventLog
+        labels : Labels
+            As read from a file.
+        end_day : int
+            Local day at whose midnight the log ends; labels without a date are looked at then.
+
+        Raises
+        ------
+        TrainingError
+            No label is of a known customer, or all look ahead from beyond the end.
+        """
+        position = {customer_id: i for i, customer_id in enumerate(log.customer_ids)}
+        at = np.array([position.get(customer_id, -1) for customer_id in labels.customer_ids], dtype=np.int64)
+        days = np.full(len(at), end_day, dtype=np.int32) if labels.day is None else labels.day
+        if not (at >= 0).any():
+            raise TrainingError(
+                f"None of the {len(at):,} labelled customers is known, the first being {labels.customer_ids[0]!r}. "
+                "Ingest their events or attributes first, under the same ids."
+            )
+        ahead = (at >= 0) & (days > end_day)
+        kept = np.flatnonzero((at >= 0) & ~ahead)
+        if not len(kept):
+            raise TrainingError(
+                f"All labels look ahead from after {_iso(end_day)}, where what is known ends. Ingest later events, or "
+                "choose a later --as-of."
+            )
+        kept = kept[np.lexsort((at[kept], days[kept]))]
+        return cls(
+            customers=at[kept],
+            positive=labels.positive[kept],
+            day=days[kept],
+            has_dates=labels.day is not None,
+            unknown=int((at < 0).sum()),
+            ahead=int(ahead.sum()),
+        )
 
     @property
-    def has_dates(self) -> bool:
-        """Whether they speak of more than one day."""
-        return len(np.unique(self.day)) > 1
+    def days(self) -> list[int]:
+        """The different days, ascending."""
+        return [int(day) for day in np.unique(self.day)]
+
+    @property
+    def first_test_day(self) -> int:
+        """The day from which on labels test: that of the first of the latest fifth."""
+        return int(np.quantile(self.day, 1.0 - _TEST_SHARE, method="higher"))
+
+    def rows(self, log: EventLog, inputs: ModelInputs) -> Rows:
+        """Return one row a label, with what was known of its customer at its day."""
+        parts = []
+        for day in self.days:
+            here = self.day == day
+            some = log.take(self.customers[here])
+            frame = inputs.frame(some, Snapshot.at_midnight(day, log.calendar))
+            check_frame(frame)
+            everybody, unknown = np.ones(len(frame.values), dtype=np.bool_), np.full(len(frame.values), np.nan)
+            outcome = self.positive[here].astype(np.float64)
+            draws = customer_draws(some.customer_ids)
+            parts.append(Rows.of(frame, everybody, y=outcome, draw=draws, bought=unknown))
+        return Rows.stack(parts)
 
 
-def supplied_rows(log: EventLog, labels: Labels, inputs: ModelInputs, *, end_day: int) -> SuppliedRows:
-    """Make a row of each label whose customer is known.
+def dated_dataset(labels: KnownLabels, rows: Rows, target: Target) -> Dataset:
+    """Divide dated rows: the latest fifth tests, and who is in it is in no other part.
 
     Parameters
     ----------
-    log : EventLog
-    labels : Labels
-        As read from a file.
-    inputs : ModelInputs
-        Makes the features.
-    end_day : int
-        Local day at whose midnight labels without a date are looked at.
-
-    Raises
-    ------
-    TrainingError
-        No label is of a known customer.
-    """
-    position = {customer_id: i for i, customer_id in enumerate(log.customer_ids)}
-    at = np.array([position.get(customer_id, -1) for customer_id in labels.customer_ids], dtype=np.int64)
-    known = np.flatnonzero(at >= 0)
-    if not len(known):
-        raise TrainingError(
-            f"None of the {len(at):,} labelled customers is known, the first being {labels.customer_ids[0]!r}. Ingest "
-            "their events or attributes first, under the same ids."
-        )
-    days = np.full(len(at), end_day, dtype=np.int32) if labels.day is None else labels.day
-    parts: list[Rows] = []
-    places: list[NDArray[np.int64]] = []
-    for day in np.unique(days[known]).tolist():
-        here = known[days[known] == day]
-        # A log's customers ascend by id.
-        here = here[np.argsort(at[here], kind="stable")]
-        some = log.take(at[here])
-        frame = inputs.frame(some, Snapshot.at_midnight(day, log.calendar))
-        check_frame(frame)
-        draws = customer_draws(some.customer_ids)
-        everybody, unknown = np.ones(len(here), dtype=np.bool_), np.full(len(here), np.nan)
-        outcome = labels.positive[here].astype(np.float64)
-        parts.append(Rows.of(frame, everybody, y=outcome, draw=draws, bought=unknown))
-        places.append(here)
-    in_order = np.concatenate(places)
-    return SuppliedRows(
-        Rows.stack(parts),
-        tuple(labels.customer_ids[i] for i in in_order.tolist()),
-        days[in_order],
-        len(at) - len(known),
-    )
-
-
-def dated_dataset(supplied: SuppliedRows, target: Target) -> Dataset:
-    """Divide dated rows: the latest fifth tests, and who is in it is in no other part.
+    labels : KnownLabels
+    rows : Rows
+        Theirs.
+    target : Target
 
     Raises
     ------
     TrainingError
         A part has too few rows, or too few of one class.
     """
-    first_test_day = int(np.quantile(supplied.day, 1.0 - _TEST_SHARE, method="higher"))
-    in_test = supplied.day >= first_test_day
-    tested = {supplied.customer_ids[i] for i in np.flatnonzero(in_test).tolist()}
-    is_free = np.array([customer_id not in tested for customer_id in supplied.customer_ids], dtype=np.bool_)
-    role = role_of_draws(supplied.rows.draw)
-    test = supplied.rows.where(in_test)
-    parts = {name: supplied.rows.where(is_free & (role == name)) for name in ROLES}
-    for name, rows in (*parts.items(), ("test", test)):
-        require_enough(name, rows, target)
-    span = [_iso(int(supplied.day[is_free].min())), _iso(int(supplied.day[is_free].max()))]
+    in_test = labels.day >= labels.first_test_day
+    is_free = ~np.isin(labels.customers, labels.customers[in_test])
+    role = role_of_draws(rows.draw)
+    test = rows.where(in_test)
+    parts = {name: rows.where(is_free & (role == name)) for name in ROLES}
+    for name, part in (*parts.items(), ("test", test)):
+        require_enough(name, part, target)
+    span = [_iso(int(labels.day[is_free].min())), _iso(int(labels.day[is_free].max()))]
     return Dataset(
         method="dates of labels",
-        snapshots={**dict.fromkeys(ROLES, span), "test": _iso(first_test_day)},
+        snapshots={**dict.fromkeys(ROLES, span), "test": _iso(labels.first_test_day)},
         train=parts["train"],
         early_stopping=parts["early_stopping"],
         calibration=parts["calibration"],

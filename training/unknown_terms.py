@@ -22,7 +22,6 @@ from features.windows import Snapshot
 __all__ = ["unknown_terms"]
 
 _SHOWN = 10
-_OF_PURCHASES = ("inactivity", "purchase", "upsell", "new_category")
 
 
 def unknown_terms(log: EventLog, target: Target, end: Snapshot) -> list[str]:
@@ -41,7 +40,7 @@ def unknown_terms(log: EventLog, target: Target, end: Snapshot) -> list[str]:
     list of str
         Sentences for an analyst; empty where everything is there.
     """
-    if target.kind in _OF_PURCHASES and not (log.kind == ORDER).any():
+    if target.is_about_purchases and not (log.kind == ORDER).any():
         return ["There are no orders, and this target is about purchases. Ingest them by: regulars ingest events FILE"]
     if target.kind == "new_category":
         return _unknown_level(log, target.level)

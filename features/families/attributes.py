@@ -9,13 +9,11 @@ from functools import lru_cache
 
 from features.attributes import AttributeKind
 from features.feature import Feature
-from features.slug import attribute_feature_name
+from features.slug import DAYS_SINCE, attribute_feature_name
 
 __all__ = ["attribute_feature", "attribute_feature_of"]
 
 _PREFIX = attribute_feature_name("")
-# Dates are told otherwise than numbers, and whoever tells of one may know no more than its name.
-_DAYS_SINCE = ".days_since"
 
 
 def attribute_feature_of(name: str, kind: AttributeKind) -> Feature:
@@ -51,11 +49,11 @@ def attribute_feature(name: str) -> Feature | None:
     shown = name.removeprefix(_PREFIX)
     if not shown or shown == name or attribute_feature_name(shown) != name:
         return None
-    return _date(name.removesuffix(_DAYS_SINCE)) if _is_date(shown) else _value(name, is_category=False)
+    return _date(name.removesuffix(DAYS_SINCE)) if _is_date(shown) else _value(name, is_category=False)
 
 
 def _is_date(shown: str) -> bool:
-    return shown.endswith(_DAYS_SINCE) and shown != _DAYS_SINCE
+    return shown.endswith(DAYS_SINCE) and shown != DAYS_SINCE
 
 
 @lru_cache(maxsize=4_096)
@@ -77,7 +75,7 @@ def _value(name: str, is_category: bool) -> Feature:
 def _date(name: str) -> Feature:
     shown = name.removeprefix(_PREFIX)
     return Feature(
-        name=f"{name}{_DAYS_SINCE}",
+        name=f"{name}{DAYS_SINCE}",
         unit="days",
         driver="attributes",
         description=f"Days from {shown}, as last learnt before the snapshot, to the last day observed; negative ahead.",

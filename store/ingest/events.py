@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 
+import numpy as np
 from sqlalchemy import Connection
 
 from store.engine import Database
@@ -21,7 +22,7 @@ from store.ingest.rejections import Rejection, RejectionLog
 from store.ingest.report import IngestReport, Tally
 from store.ingest.rows import FileRows
 from store.ingest.table_file import PLAIN, FileFormat, file_hash
-from store.ingest.write import ROWS_A_TRANSACTION, EventWriter, OrderConflict
+from store.ingest.write import EVENTS_A_TRANSACTION, ROWS_A_TRANSACTION, EventWriter, OrderConflict
 from store.settings import Settings
 from store.tables.base import to_microseconds
 
@@ -99,8 +100,12 @@ def ingest_events(
 
 def _write(writer: EventWriter, rows: CanonicalRows, identities: RowIdentities, tally: Tally) -> list[OrderConflict]:
     conflicts: list[OrderConflict] = []
-    for start in range(0, len(rows), ROWS_A_TRANSACTION):
-        some = slice(start, start + ROWS_A_TRANSACTION)
+    if not len(rows):
+        return conflicts
+    rows_an_event = len(rows) / len(np.unique(identities.head))
+    step = min(ROWS_A_TRANSACTION, int(EVENTS_A_TRANSACTION * rows_an_event))
+    for start in range(0, len(rows), step):
+        some = slice(start, start + step)
         written = writer.write(rows.take(some), identities.take(some))
         tally.written(written.stored, written.already_there)
         tally.refunds.add(written.refunds)

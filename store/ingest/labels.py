@@ -38,8 +38,9 @@ class Labels:
     day : int32, shape (n,), or None
         Local day since 1970-01-01 at whose midnight the label begins to look ahead; None for a file without dates.
     rejections : tuple of Rejection
-        Rows that make no label, in the order of the file; their codes are `customer_id`, `label`, `date`, `future`
-        aside those of cells that are not text, and `conflict`.
+        Rows that make no label, in the order of the file. Codes: `customer_id`, `label` and `date` for empty cells,
+        `occurred_at` for what is no date, `text` for what is no text, `fields` for a row that can't be cut into cells,
+        `conflict` for labels that differ.
     n_read : int
         Rows of the file. What is neither label nor rejected says again what another row says.
     """

@@ -80,7 +80,8 @@ class FileRows:
         for join in joins:
             names = column_names(join.path, file_format)
             require_columns(join.path.name, [join.on], names)
-            _find(join.on, files)
+            if not any(join.on in file.names for file in files):
+                require_columns(path.name, [join.on], own)
             files.append(_Columns(join.path.name, [name for name in names if name != join.on]))
         found = [name for file in files for name in file.names] if columns is None else columns
         require_columns(path.name, leave_out, found)

@@ -90,6 +90,35 @@ def test_every_option_of_events_reaches_the_mapping(run: Run, database: Database
     assert line[4:] == ('{"range": "Paper", "kind": "Pens"}', None, 10.0, 1.0)
 
 
+def test_joined_files_bring_columns_and_several_discounts_are_summed(
+    run: Run, database: Database, tmp_path: Path
+) -> None:
+    orders, products, makers = (tmp_path / f"{name}.csv" for name in ("orders", "products", "makers"))
+    orders.write_text("who,at,product,off,off2\nanna,2024-01-05,pen,1,0.5\nanna,2024-01-05,ink,,\n")
+    products.write_text("product,range,maker\npen,Paper,7\n")
+    makers.write_text("maker,land\n7,Peru\n")
+    result = run(
+        *("events", orders, *COLUMNS[:4], "--product", "product", "--discount", "off", "--discount", "off2"),
+        *("--join", products, "--on", "product", "--join", makers, "--on", "maker"),
+        *("--category", "range", "--property", "land"),
+    )
+    assert result.exit_code == 0, result.output
+    assert "1 rows have no product that products.csv has; what it would bring is empty there" in result.stdout
+    assert {line[3]: (line[4], line[7]) for line in stored_lines(database)} == {
+        "pen": ('{"range": "Paper"}', 1.5),
+        "ink": (None, None),
+    }
+    assert sorted(str(event[11]) for event in stored_events(database)) == ["None", '{"land": "Peru"}']
+
+
+def test_customers_without_ids_are_numbered_and_columns_left_out(run: Run, database: Database, tmp_path: Path) -> None:
+    path = tmp_path / "customers.csv"
+    path.write_text("name,age,left\nAnna,41,1\nBen,42,0\n")
+    result = run("customers", path, "--customer-id", ":row", "--leave-out", "name", "--leave-out", "left")
+    assert result.exit_code == 0, result.output
+    assert [(row[0], row[1], row[4]) for row in stored_attributes(database)] == [("1", "age", 41.0), ("2", "age", 42.0)]
+
+
 def test_customers_are_stored_and_summed_up(run: Run, database: Database, tmp_path: Path) -> None:
     path = tmp_path / "customers.csv"
     path.write_text("id,since,age\nanna,2024-01-01,41\n")
@@ -107,6 +136,11 @@ def test_customers_are_stored_and_summed_up(run: Run, database: Database, tmp_pa
         (["events", "orders.csv", *COLUMNS, "--unit-price", "price"], "needs a quantity"),
         (["events", "orders.csv", *COLUMNS, "--delimiter", "ab"], "one character"),
         (["customers", "orders.csv", "--customer-id", "id"], "The columns it has: “who”"),
+        (["customers", "orders.csv", "orders.csv", "--customer-id", ":row"], "numbers the rows of a file from 1"),
+        (["events", "orders.csv", "--customer-id", ":row", *COLUMNS[2:]], "no two can be lines of one order"),
+        (["customers", "orders.csv", "--customer-id", "who", "--join", "orders.csv"], "got 1 --join and 0 --on"),
+        (["customers", "orders.csv", "--customer-id", "who", "--leave-out", "Who"], "no column “Who”"),
+        (["events", "orders.csv", *COLUMNS, "--join", "absent.csv", "--on", "product"], "absent.csv is not there"),
     ],
 )
 def test_bad_input_is_one_clear_line_and_exit_code_2(

@@ -251,3 +251,8 @@ def test_the_whole_catalogue_for_one_customer_with_500_events_and_300_lines_take
         build_features(log, snapshot, reference, plan)
         seconds.append(time.perf_counter() - start)
     assert min(seconds) < 0.001
+
+
+def test_an_attribute_that_was_of_one_kind_and_is_of_another_is_planned_once_as_the_last() -> None:
+    plan = FeaturePlan.of([attribute_feature_of("plan", "number"), attribute_feature_of("plan", "category")])
+    assert [(feature.name, feature.categorical) for feature in plan.features] == [("attribute.plan", True)]

@@ -25,7 +25,7 @@ from tests.service.shop import AS_OF, HORIZON_DAYS, POLICY, UNCUT, Registered, f
 
 N_LABELLED = 300
 PLANS = ("basic", "plus", "pro")
-CAVEAT = "There are no purchases, so there is no clv, and lists are ranked by probability alone."
+CAVEAT = "Without purchases there is no clv and no value at risk; lists are ranked by probability alone."
 REFUSED = "A base rate of 71.0% is above 60%: nearly everybody does it."
 LEAK = "Whose cancelled_on is filled left in 99% of cases. Leave it out, or force it with --keep cancelled_on."
 _FEATURES = (attribute_feature_of("months", "number"), attribute_feature_of("plan", "category"))

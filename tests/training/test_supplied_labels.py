@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from features.targets import CHURN, Target
+from features.targets import CHURN, Target, TargetSet
 from features.windows import Snapshot
 from models.model_inputs import ModelInputs
 from models.scoring import score
@@ -19,9 +20,11 @@ from store.training_request import TrainingRequest
 from tests.attribute_table import ATTRIBUTES_AS_OF, attribute_log, telling_labels
 from tests.shop import AS_OF, NOW, local_day, shop_inputs, shop_log, shop_settings
 from training.exceptions import TrainingError
+from training.fit import ClassifierSettings
 from training.fit_bundle import LabelledTarget, Training, fit_bundle
+from training.fit_target import ChampionSettings
 from training.splits import ROLES, customer_draws
-from training.supplied_labels import SuppliedRows, dated_dataset, supplied_rows
+from training.supplied_labels import KnownLabels, dated_dataset
 
 LABEL = Target(name=CHURN, kind="label").with_defaults(90, None)
 END = local_day(AS_OF.year, AS_OF.month, AS_OF.day)
@@ -42,45 +45,58 @@ def _labels(customer_ids: list[str], positive: list[bool], day: list[int] | None
     )
 
 
+def _ids(known: KnownLabels) -> list[str]:
+    return [shop_log().customer_ids[i] for i in known.customers.tolist()]
+
+
 def test_each_label_of_a_known_customer_makes_a_row_at_its_own_midnight(inputs: ModelInputs) -> None:
     days = [local_day(2024, 1, 1), local_day(2023, 6, 1), local_day(2024, 1, 1), END]
     labels = _labels(["k0009", "k0003", "k0001", "nobody"], [True, False, False, True], days)
-    found = supplied_rows(shop_log(), labels, inputs, end_day=END)
+    found = KnownLabels.of(shop_log(), labels, end_day=END)
+    rows = found.rows(shop_log(), inputs)
     assert found.unknown == 1
-    assert list(zip(found.customer_ids, found.day.tolist(), found.rows.y.tolist(), strict=True)) == [
+    assert list(zip(_ids(found), found.day.tolist(), rows.y.tolist(), strict=True)) == [
         ("k0003", days[1], 0.0),
         ("k0001", days[0], 0.0),
         ("k0009", days[0], 1.0),
     ]
-    np.testing.assert_array_equal(found.rows.draw, customer_draws(found.customer_ids))
-    for i, customer_id in enumerate(found.customer_ids):
-        alone = shop_log().take([shop_log().customer_ids.index(customer_id)])
+    np.testing.assert_array_equal(rows.draw, customer_draws(_ids(found)))
+    for i, customer in enumerate(found.customers.tolist()):
+        alone = shop_log().take([customer])
         frame = inputs.frame(alone, Snapshot.at_midnight(int(found.day[i]), alone.calendar))
-        assert frame.values.tobytes() == found.rows.X[i : i + 1].tobytes()
+        assert frame.values.tobytes() == rows.X[i : i + 1].tobytes()
 
 
-def test_labels_without_dates_are_looked_at_at_the_end_of_what_is_known(inputs: ModelInputs) -> None:
-    found = supplied_rows(shop_log(), _labels(["k0001", "k0002"], [True, False]), inputs, end_day=END)
+def test_labels_without_dates_are_looked_at_at_the_end_of_what_is_known() -> None:
+    found = KnownLabels.of(shop_log(), _labels(["k0001", "k0002"], [True, False]), end_day=END)
     assert found.day.tolist() == [END, END]
     assert not found.has_dates
 
 
-def test_labels_of_nobody_known_are_refused_with_an_example(inputs: ModelInputs) -> None:
+def test_labels_of_nobody_known_are_refused_with_an_example() -> None:
     with pytest.raises(TrainingError, match=r"None of the 2 labelled customers is known, the first being 'x1'"):
-        supplied_rows(shop_log(), _labels(["x1", "x2"], [True, False]), inputs, end_day=END)
+        KnownLabels.of(shop_log(), _labels(["x1", "x2"], [True, False]), end_day=END)
 
 
-@pytest.fixture(scope="module")
-def dated(inputs: ModelInputs) -> SuppliedRows:
+def test_labels_that_look_ahead_from_after_the_end_are_left_out() -> None:
+    labels = _labels(["k0001", "k0002"], [True, False], [END + 1, END])
+    found = KnownLabels.of(shop_log(), labels, end_day=END)
+    assert (_ids(found), found.ahead) == (["k0002"], 1)
+    with pytest.raises(TrainingError, match=r"All labels look ahead from after 2024-07-01.* later --as-of"):
+        KnownLabels.of(shop_log(), _labels(["k0001"], [True], [END + 1]), end_day=END)
+
+
+def _dated_labels() -> Labels:
     rng = np.random.default_rng(0)
     ids = [customer_id for customer_id in shop_log().customer_ids if customer_id.startswith("k")][:800]
     days = rng.integers(local_day(2024, 1, 1), local_day(2024, 6, 1), len(ids)).tolist()
-    labels = _labels([*ids, *ids[:100]], [bool(flag) for flag in rng.random(900) < 0.4], [*days, *[END - 10] * 100])
-    return supplied_rows(shop_log(), labels, inputs, end_day=END)
+    flags = [bool(flag) for flag in rng.random(900) < 0.4]
+    return _labels([*ids, *ids[:100]], flags, [*days, *[END - 10] * 100])
 
 
-def test_the_latest_fifth_of_dated_labels_tests_and_nobody_in_it_teaches(dated: SuppliedRows) -> None:
-    dataset = dated_dataset(dated, LABEL)
+def test_the_latest_fifth_of_dated_labels_tests_and_nobody_in_it_teaches(inputs: ModelInputs) -> None:
+    dated = KnownLabels.of(shop_log(), _dated_labels(), end_day=END)
+    dataset = dated_dataset(dated, dated.rows(shop_log(), inputs), LABEL)
     n_test = len(dataset.test.y)
     assert 180 <= n_test <= 200
     assert dataset.method == "dates of labels"
@@ -93,9 +109,67 @@ def test_the_latest_fifth_of_dated_labels_tests_and_nobody_in_it_teaches(dated: 
 
 def test_too_few_dated_labels_are_refused(inputs: ModelInputs) -> None:
     labels = _labels(["k0001", "k0002", "k0003"], [True, False, True], [END - 50, END - 40, END - 30])
-    found = supplied_rows(shop_log(), labels, inputs, end_day=END)
+    found = KnownLabels.of(shop_log(), labels, end_day=END)
     with pytest.raises(TrainingError, match=r"too few rows for \w+: \d with a label, .* Bring more labels"):
-        dated_dataset(found, LABEL)
+        dated_dataset(found, found.rows(shop_log(), inputs), LABEL)
+
+
+def _on_the_shop(labels: Labels, folder: Path, **request: Any) -> Training:
+    return fit_bundle(
+        shop_log(),
+        shop_settings("sqlite:///unused.db", folder),
+        TrainingRequest(trials=1, targets=(CHURN,), **request),
+        today=NOW,
+        policy=SegmentPolicy(),
+        labelled=LabelledTarget(name=CHURN, labels=labels, label_column="left", source={"file": "labels.csv"}),
+    )
+
+
+def test_dated_labels_are_measured_with_what_was_known_before_the_days_that_test(tmp_path: Path) -> None:
+    training = _on_the_shop(_dated_labels(), tmp_path)
+    churn = training.bundle.report["targets"][CHURN]
+    assert churn["splits"] == "dates of labels"
+    assert list(training.bundle.targets) == [CHURN]
+    # Labels are noise here, so nothing may be learnt from them.
+    assert churn["auc"] == pytest.approx(0.5, abs=0.12)
+    assert training.bundle.purchases is not None
+
+
+def test_labels_of_one_date_are_looked_at_then_and_measured_by_folds(tmp_path: Path) -> None:
+    some = _dated_labels()
+    one_day = _labels(list(some.customer_ids[:800]), some.positive[:800].tolist(), [local_day(2024, 1, 1)] * 800)
+    report = _on_the_shop(one_day, tmp_path).bundle.report
+    assert report["targets"][CHURN]["snapshots"]["test"] == "2024-01-01"
+    assert not any("no dates" in note for note in report["notes"])
+
+
+def test_a_champion_is_measured_on_the_same_folds(tmp_path: Path, by_attributes: Training) -> None:
+    told = by_attributes.bundle.report["targets"][CHURN]
+    champion = ChampionSettings(
+        7, by_attributes.bundle.targets[CHURN].target, ClassifierSettings.from_dict(told["classifier_settings"])
+    )
+    beside = _train(tmp_path, champion=champion).test_metrics["champion"]
+    assert beside["version"] == 7
+    assert beside["auc"] == pytest.approx(told["auc"], abs=0.01)
+
+
+def test_a_name_that_nothing_has_is_refused_with_one_like_it(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=r"no attribute by the name of 'plann'\. Did you mean plan"):
+        _train(tmp_path, leave_out=("plann",))
+
+
+def test_a_target_by_labels_without_a_file_says_how_to_give_one(tmp_path: Path) -> None:
+    targets = TargetSet((Target(name=CHURN, kind="inactivity"), Target(name="visit", kind="label")))
+    bundle = fit_bundle(
+        shop_log(),
+        shop_settings("sqlite:///unused.db", tmp_path),
+        TrainingRequest(trials=1),
+        today=NOW,
+        policy=SegmentPolicy(),
+        targets=targets,
+    ).bundle
+    assert list(bundle.targets) == [CHURN]
+    assert bundle.report["refused"]["visit"].startswith("Its labels come in a file: regulars train --target visit")
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +178,7 @@ def by_attributes(tmp_path_factory: pytest.TempPathFactory) -> Training:
     return _train(tmp_path_factory.mktemp("bundles"))
 
 
-def _train(folder: Path, name: str = CHURN, **request: Any) -> Training:
+def _train(folder: Path, name: str = CHURN, champion: ChampionSettings | None = None, **request: Any) -> Training:
     log = attribute_log()
     labelled = LabelledTarget(
         name=name,
@@ -119,6 +193,7 @@ def _train(folder: Path, name: str = CHURN, **request: Any) -> Training:
         today=NOW,
         policy=SegmentPolicy(),
         labelled=labelled,
+        champion=champion,
     )
 
 
@@ -170,14 +245,8 @@ def test_without_clv_the_likeliest_are_at_risk_and_everybody_is_judged(by_attrib
     assert scores.churn_probability[at_risk].min() >= scores.churn_probability[~at_risk].max()
     columns = scores.columns()
     assert set(columns["clv"]) == set(columns["frequency"]) == set(columns["value_at_risk"]) == {None}
-    told = [reason for text in columns["reasons"] for reason in _features(text)]
+    told = {name for text in columns["reasons"] for name, _, _ in json.loads(text or "[]")}
     assert "attribute.plan" in told
-
-
-def _features(reasons: str) -> list[str]:
-    import json
-
-    return [name for name, _, _ in json.loads(reasons)]
 
 
 def test_a_propensity_by_labels_has_no_one_at_risk(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy import text
 
 from store.engine import Database
 from store.exceptions import IngestError
-from store.ingest import IngestReport, ingest_customers
+from store.ingest import IngestReport, Join, ingest_customers
 from store.settings import load_settings
 from tests.store.ingest.conftest import RECEIVED_AT
 from tests.store.ingest.stored import stored_attributes, stored_rejections
@@ -109,3 +109,36 @@ def test_a_wrong_column_name_stops_at_once(learn: Learn, database: Database) -> 
     with pytest.raises(IngestError, match=r"no column “who”. The columns it has: “id”, “age”"):
         learn("id,age\nanna,1\n", customer_id_column="who")
     assert not stored_attributes(database)
+
+
+def test_columns_left_out_are_no_attributes(learn: Learn, database: Database) -> None:
+    content = "id,name,age,left\nanna,Anna B.,41,Yes\n"
+    learn(content, leave_out=["name", "left"])
+    assert [row[1] for row in stored_attributes(database)] == ["age"]
+    with pytest.raises(IngestError, match=r"no column “Left”. The columns it has: “id”, “name”, “age”, “left”"):
+        learn(content, leave_out=["Left"])
+    with pytest.raises(IngestError, match="“id” is needed; it is no attribute anyway"):
+        learn(content, leave_out=["id"])
+
+
+def test_customers_without_ids_are_known_by_the_number_of_their_row(learn: Learn, database: Database) -> None:
+    content = "age\n41\n\nbroken,\n43\n"
+    report = learn(content, customer_id_column=":row")
+    assert (report.stored, report.rejected_by_code) == (2, {"fields": 1})
+    assert [(row[0], row[1], row[4]) for row in stored_attributes(database)] == [("1", "age", 41.0), ("3", "age", 43.0)]
+    assert learn(content, customer_id_column=":row").already_there == 2
+    with pytest.raises(IngestError, match="can stand for the customer id only"):
+        learn(content, learnt_at_column=":row", customer_id_column="age")
+
+
+def test_customers_get_the_columns_of_a_joined_file(learn: Learn, database: Database, tmp_path: Path) -> None:
+    places = tmp_path / "places.csv"
+    places.write_text("zip,town,people\n00123,Rome,2.8e6\n00999,Bari,316140\n")
+    report = learn("id,zip\nanna,00123\nben,00124\n", joins=[Join(places, "zip")])
+    assert [(row[0], row[1], row[4], row[5]) for row in stored_attributes(database)] == [
+        ("anna", "people", 2.8e6, None),
+        ("anna", "town", None, "Rome"),
+        ("anna", "zip", 123.0, None),
+        ("ben", "zip", 124.0, None),
+    ]
+    assert [unmatched.rows for unmatched in report.unmatched_keys] == [1]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import math
+import struct
 from dataclasses import replace
 from datetime import timedelta
 
@@ -84,6 +87,23 @@ def test_numbers_instants_and_ids_are_compared_by_what_they_mean(ingest: Ingest)
 def test_the_source_is_part_of_identity(ingest: Ingest) -> None:
     ingest(events("anna,2024-01-05,3"), EVENTS)
     assert counts(ingest(events("anna,2024-01-05,3"), replace(EVENTS, source="shop"))) == (1, 1, 0, 0)
+
+
+def test_identity_is_the_hash_that_it_has_been_from_the_first(ingest: Ingest, database: Database) -> None:
+    """Computed by hand from the text of `store/ingest/identity.py`: were it to change, all would be stored twice."""
+    ingest(lines(ORDER[0], ORDER[0], "ben,2024-01-05,,,,7.50"))
+
+    def digest(text: str, *numbers: float) -> bytes:
+        reported_at = (1_704_412_800_000_000).to_bytes(8, "little")
+        content = text.encode() + (reported_at + struct.pack("<dd", *numbers) if numbers else b"")
+        return hashlib.blake2b(content, digest_size=16).digest()
+
+    own = digest("content\0file\0Order Completed\0anna\0o1\0pen\0", 2.0, 3.0)
+    second = hashlib.blake2b(own + (1).to_bytes(8, "big"), digest_size=16).digest()
+    alone = digest("content\0file\0Order Completed\0ben\0\0\0", math.nan, 7.5)
+    head = digest("order\0Order Completed\0anna\0o1")
+    assert {bytes(event[6]) for event in stored_events(database)} == {head, alone}
+    assert {bytes(line[1]) for line in stored_lines(database)} == {own, second}
 
 
 MESSAGES = EventMapping(

@@ -72,11 +72,15 @@ def test_the_file_of_orders_may_come_after_that_of_refunds(ingest: Ingest, datab
         ({"cancelled_order_prefix": "", "order_id": "o"}, "every order a refund"),
         ({"source": " "}, "1 to 255 characters for the source"),
         ({"properties": ("a", "a")}, "named twice"),
+        ({"discounts": ("a", "a")}, "A discount column is named twice"),
         ({"date_format": "%Q"}, "does not say year, month and day"),
         ({"date_format": "%H:%M"}, "does not say year, month and day"),
         ({"value": "a\ud800"}, "can't be printed"),
+        ({"customer_id": ":row", "order_id": "order"}, "no two can be lines of one order"),
+        ({"occurred_at": ":row"}, "can stand for the customer id only"),
+        ({"value": ":row"}, "can stand for the customer id only"),
     ],
 )
 def test_a_mapping_that_contradicts_itself_is_refused(options: dict[str, object], message: str) -> None:
     with pytest.raises(IngestError, match=message):
-        EventMapping(customer_id="who", occurred_at="at", **options)  # type: ignore[arg-type]
+        EventMapping(**{"customer_id": "who", "occurred_at": "at", **options})  # type: ignore[arg-type]

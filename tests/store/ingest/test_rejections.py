@@ -114,6 +114,16 @@ def test_categories_properties_and_discounts_are_kept(ingest: Ingest, database: 
     assert (line[4], line[7]) == ('{"range": "Paper"}', 0.5)
 
 
+def test_several_discounts_are_summed_and_unknown_only_if_all_are(ingest: Ingest, database: Database) -> None:
+    mapping = replace(LINES, product="off1", discounts=("off1", "off2", "off3"))
+    content = "who,at,order,quantity,value,off1,off2,off3\n" + "".join(
+        f"anna,2024-01-05,o,1,9,{discounts}\n" for discounts in ("0.25,0.5,1", "2,,", ",,", "3,0,x", "1e308,1e308,0")
+    )
+    report = ingest(content, mapping)
+    assert report.rejected_by_code == {"number": 2}
+    assert {line[3]: line[7] for line in stored_lines(database)} == {"0.25": 1.75, "2": 2.0, None: None}
+
+
 def test_event_names_may_stand_in_a_column(ingest: Ingest, database: Database) -> None:
     content = "who,at,what\nanna,2024-01-05,Email Opened\nanna,2024-01-05,\nanna,2024-01-05,My Own\n"
     report = ingest(content, replace(EVENTS, value=None, event_column="what"))

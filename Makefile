@@ -42,7 +42,9 @@ endurance: setup ## Run the long tests
 bench: setup ## Run the benchmarks
 	$(BIN)/python -m benchmarks.churn_choices
 	$(BIN)/python -m benchmarks.ingest_memory
+	$(BIN)/python -m benchmarks.ingest_speed
 	$(BIN)/python -m benchmarks.one_customer
+	$(BIN)/python -m benchmarks.simulate
 
 docs: setup ## Write the generated parts of docs/ anew
 	$(BIN)/python -m cli.document

@@ -16,6 +16,8 @@ __all__ = ["Reason", "Wording", "sentence", "top_contributions"]
 
 # A driver weaker than this share of the strongest one is not worth a person's breath.
 _FAINT = 0.1
+# Where nothing else speaks towards the target, a sign may be half as strong: it is what there is.
+_FAINT_LONE_SIGN = 0.05
 # A driver against is said where it weighs at least this share of the strongest one for.
 _STRONG_AGAINST = 0.5
 
@@ -152,7 +154,7 @@ def sentence(reasons: Sequence[Reason], *, wording: Wording, most_towards: int =
 def _lone_sign(reasons: Sequence[Reason]) -> Reason | None:
     """Return the feature that pushes most towards the target, None if none does so noticeably."""
     strongest = max((abs(reason.contribution) for reason in reasons), default=0.0)
-    signs = [reason for reason in reasons if reason.contribution > _FAINT * strongest and reason.text]
+    signs = [reason for reason in reasons if reason.contribution > _FAINT_LONE_SIGN * strongest and reason.text]
     return min(signs, key=lambda reason: (-reason.contribution, reason.feature), default=None)
 
 

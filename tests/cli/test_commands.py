@@ -80,6 +80,7 @@ TARGET_KEYS = {
             "baselines": OF_PURCHASES,
             "difference": {"low": float, "high": float},
             "beats_buys_at_all": bool,
+            "beats_chance": bool,
         },
     },
 }

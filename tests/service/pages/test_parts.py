@@ -33,6 +33,7 @@ FURTHER_PARTS = {
         "baselines": {"buys_at_all": {"auc": 0.52}},
         "difference": {"low": 0.02, "high": 0.16},
         "beats_buys_at_all": True,
+        "beats_chance": True,
     },
 }
 SVG = "{http://www.w3.org/2000/svg}"

@@ -21,7 +21,7 @@ from store.scores import propensity_list, published_run
 from tests.data.excerpts import EXCERPTS
 from tests.recipes import commands_of
 
-TRIALS = 2
+TRIALS = 1
 
 Run = Callable[[str], dict[str, str]]
 

@@ -8,10 +8,10 @@ WORKERS ?= 2
 # The small systems of our fits are solved faster by one thread than by several that wait for each other.
 export OPENBLAS_NUM_THREADS := 1
 
-.PHONY: help setup demo test lint check endurance bench docs lock clean
+.PHONY: help setup demo test lint check endurance bench bench-quick docs lock clean
 
 help: ## List the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
 
 setup: $(VENV)/.installed ## Install everything into .venv
 
@@ -39,12 +39,16 @@ check: lint test ## Everything that has to hold before a change lands
 endurance: setup ## Run the long tests
 	$(BIN)/python -m pytest tests/endurance
 
-bench: setup ## Run the benchmarks
+bench: setup ## Measure every claim beside its peer, at full size (under an hour), and draw the growth into docs/
+	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks.growth
 	$(BIN)/python -m benchmarks.churn_choices
 	$(BIN)/python -m benchmarks.ingest_memory
-	$(BIN)/python -m benchmarks.ingest_speed
 	$(BIN)/python -m benchmarks.one_customer
 	$(BIN)/python -m benchmarks.simulate
+
+bench-quick: setup ## The same claims with a twentieth of the customers (under ten minutes)
+	$(BIN)/python -m benchmarks --share 0.05
 
 docs: setup ## Write the generated parts of docs/ anew
 	$(BIN)/python -m cli.document

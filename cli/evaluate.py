@@ -12,16 +12,18 @@ from cli.console import console, err_console, fail, now, opened, progress_steps
 from cli.tables import clv_table, notes, target_table
 from features.calendar import LocalCalendar
 from features.event_log import EventLog
+from models.btyd import PURCHASE_MODELS
 from store import registry
 from store.events import read_log
 from store.exceptions import UnknownModelError
 from store.settings import Settings
 from store.tables.base import to_microseconds
-from training.evaluate import CLV_MODELS, evaluate_clv
+from training.evaluate_clv import evaluate_clv
 
 __all__ = ["evaluate"]
 
 _DEFAULT_HOLDOUT_DAYS = 90
+_DEFAULT_SEED = 0
 
 # What --json prints of a target; the rest of its report is for people.
 _TARGET_KEYS = (
@@ -32,9 +34,11 @@ _TARGET_KEYS = (
     "log_loss",
     "brier",
     "calibration_error",
+    "calibration_error_if_perfect",
     "lift_at_10",
     "splits",
     "baselines",
+    "differences",
     "snapshots",
 )
 
@@ -45,7 +49,11 @@ def evaluate(
         typer.Option(min=1, max=7300, help="Days at the end of the log kept back; the model's horizon by default."),
     ] = None,
     clv_model: Annotated[
-        str | None, typer.Option(help=f"Purchase model to evaluate: {', '.join(CLV_MODELS)}; the kept one by default.")
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help=f"Purchase model to keep: {', '.join(PURCHASE_MODELS)}; by default the best on the hold-out.",
+        ),
     ] = None,
     model: Annotated[
         str, typer.Option(help="Whose figures of its targets to show: newest, champion, challenger or a version.")
@@ -53,8 +61,8 @@ def evaluate(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
 ) -> None:
     """Show how good the models are, against baselines; without purchases those of the targets only."""
-    if clv_model is not None and clv_model not in CLV_MODELS:
-        fail(f"--clv-model: expected {' or '.join(CLV_MODELS)}, got {clv_model!r}")
+    if clv_model is not None and clv_model not in PURCHASE_MODELS:
+        fail(f"--clv-model: expected {' or '.join(PURCHASE_MODELS)}, got {clv_model!r}")
     with opened() as (settings, database):
         with database.read() as session:
             try:
@@ -69,18 +77,22 @@ def evaluate(
             last_day = log.last_purchase_day()
             clv = None
             if last_day is not None:
-                progress("Fitting purchase model", 0.0)
+                trained_with = report.get("settings", {})
                 clv = evaluate_clv(
                     log,
                     end_day=last_day + 1,
-                    holdout_days=holdout_days or report.get("settings", {}).get("horizon_days", _DEFAULT_HOLDOUT_DAYS),
-                    model_name=clv_model or (report.get("clv") or {}).get("model", next(iter(CLV_MODELS))),
+                    holdout_days=holdout_days or trained_with.get("horizon_days", _DEFAULT_HOLDOUT_DAYS),
+                    asked=clv_model or trained_with.get("clv_model"),
+                    seed=trained_with.get("seed", _DEFAULT_SEED),
+                    progress=progress,
                 )
-                progress("Fitting purchase model", 1.0)
             elif not report:
                 fail("There are no orders to evaluate on. Run: regulars ingest events FILE")
 
     remarks = ["There are no purchases, so there is no clv to evaluate."] if clv is None else clv.pop("notes")
+    in_use = (report.get("clv") or {}).get("model")
+    if clv is not None and in_use not in (None, clv["model"]):
+        remarks.append(f"The registered model uses {in_use}, which was kept on its own hold-out.")
     targets: Mapping[str, Mapping[str, Any]] = report.get("targets", {})
     remarks += [f"{name}: {figures['verdict']}" for name, figures in targets.items()]
     remarks += report.get("notes", ["No model is trained yet. Run: regulars train"])

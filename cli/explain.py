@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 from rich.markup import escape
 
-from cli.console import console, now, opened
-from cli.tables import reasons_table
+from cli.console import console, now, opened, within_calendar
+from cli.tables import change_table, reasons_table
 from features.feature import format_value
+from features.targets import CHURN
+from models.change_reasons import Change, change_sentence
+from models.purchase_timing import PURCHASE_DAYS
+from models.score_changes import CLV
 from service.bundle_cache import BundleCache
 from service.modelled_targets import horizon_of, in_words
 from service.scorer import Scorer, warm_up
@@ -24,12 +30,24 @@ def _readable(customer: str) -> str:
     return customer
 
 
-def explain(customer: Annotated[str, typer.Argument(callback=_readable, help="The customer's id.")]) -> None:
+def explain(
+    customer: Annotated[str, typer.Argument(callback=_readable, help="The customer's id.")],
+    since: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"],
+            callback=within_calendar,
+            help="Say too why the scores moved since this instant, in UTC.",
+        ),
+    ] = None,
+) -> None:
     """Score one customer from the stored events at this moment, and say why."""
     with opened() as (settings, database):
         scorer = Scorer(BundleCache(settings.bundle_dir, warm_up=warm_up), as_of=settings.as_of, now=now)
         with database.read() as session:
-            scored = scorer.score(session, find_customer(session, customer))
+            found = find_customer(session, customer)
+            scored = scorer.score(session, found)
+            changes = {} if since is None else scorer.changes(session, found, since.replace(tzinfo=UTC))
     currency = scored.model.bundle.currency
     explained = scored.explained(customer)
     columns = explained.columns
@@ -42,9 +60,24 @@ def explain(customer: Annotated[str, typer.Argument(callback=_readable, help="Th
         )
     if columns["clv"] is not None:
         console.print(
-            f"clv {format_value(columns['clv'], 'currency', currency)}, p_alive {columns['p_alive']:.0%}, "
-            f"expected purchase days {columns['expected_purchases']:.2f}"
+            f"clv {format_value(columns['clv'], 'currency', currency)} "
+            f"({format_value(columns['clv_low'], 'currency', currency)} to "
+            f"{format_value(columns['clv_high'], 'currency', currency)} in 8 cases of 10), "
+            f"p_alive {columns['p_alive']:.0%}, expected purchase days {columns['expected_purchases']:.2f} "
+            f"({columns['expected_purchases_low']:.0f} to {columns['expected_purchases_high']:.0f})",
+            soft_wrap=True,
         )
+    if columns["purchase_within_30d"] is not None:
+        chances = ", ".join(f"{columns[f'purchase_within_{days}d']:.0%} within {days} days" for days in PURCHASE_DAYS)
+        likely = columns["purchase_likely_in_days"]
+        console.print(
+            f"purchases with {chances}; "
+            + ("unlikely within a year" if likely is None else f"more likely than not within {likely} days"),
+            soft_wrap=True,
+        )
+    if explained.clv is not None:
+        console.print(escape(explained.clv.sentence), soft_wrap=True)
+        console.print(f"[dim]Compared with {escape(explained.clv.reference_phrase)}.[/]", soft_wrap=True)
     if explained.note is not None:
         console.print(escape(explained.note), soft_wrap=True)
     for told in explained.explanations:
@@ -57,4 +90,18 @@ def explain(customer: Annotated[str, typer.Argument(callback=_readable, help="Th
     not_judged = [name for name, of in explained.propensities.items() if of is None]
     if not_judged:
         console.print(f"Not judged for {', '.join(not_judged)}.", soft_wrap=True)
+    if since is not None:
+        _tell(changes, since, currency)
     console.print(f"As of {scored.as_of:%Y-%m-%d %H:%M} UTC, model version {scored.model.version}.")
+
+
+def _tell(changes: Mapping[str, Change], since: datetime, currency: str) -> None:
+    if not changes:
+        console.print(f"No score of {since:%Y-%m-%d} and of now can be compared.")
+    for name, change in changes.items():
+        money = currency if name == CLV else None
+        subject = "clv" if name == CLV else "the risk of leaving" if name == CHURN else f"the propensity {name}"
+        console.print(
+            escape(change_sentence(change, f"since {since:%Y-%m-%d} {subject}", currency=money)), soft_wrap=True
+        )
+        console.print(change_table(change, currency if name == CLV else "log-odds"))

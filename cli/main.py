@@ -8,6 +8,7 @@ import typer
 from sqlalchemy.exc import DBAPIError
 
 from cli.at_risk import at_risk
+from cli.churn_window import churn_window
 from cli.console import complain
 from cli.database import db_app
 from cli.demo import demo
@@ -44,6 +45,7 @@ app.command("train")(train)
 app.command("evaluate")(evaluate)
 app.command("score")(score)
 app.command("at-risk")(at_risk)
+app.command("churn-window")(churn_window)
 app.command("propensity")(propensity)
 app.command("explain")(explain)
 app.add_typer(segments_app, name="segments")

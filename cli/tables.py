@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.box import HORIZONTALS, SIMPLE_HEAD
@@ -13,6 +13,7 @@ from rich.table import Table
 from cli.console import bar
 from features.catalogue import find_feature
 from features.targets import CHURN
+from models.change_reasons import Change
 from models.driver_words import sides_of
 from models.reasons import Reason
 from service.explained import Explanation
@@ -22,6 +23,7 @@ from service.run_aggregates import RunAggregates
 from store.lists import ScoreRow
 
 __all__ = [
+    "change_table",
     "clv_table",
     "notes",
     "propensities_table",
@@ -32,6 +34,11 @@ __all__ = [
 ]
 
 _BAR = 10
+
+_INTERVALS = {
+    "bg_nbd_without_parameter_uncertainty": "bg nbd, chance only",
+    "same_poisson": "same for everybody",
+}
 
 
 def ranked_table(rows: Sequence[ScoreRow], listing: Listing, published: PublishedList) -> Table:
@@ -93,46 +100,126 @@ def propensities_table(published: PublishedList) -> Group | None:
 def target_table(name: str, report: Mapping[str, Any]) -> Group:
     """Quality of the model of a target against its baselines, on all test rows and among those who buy."""
     came = "churned" if name == CHURN else "came about"
-    deviations = report.get("standard_deviation")
-    on = "in five folds" if deviations else f"on {report['snapshots']['test']}"
+    on = "in five folds" if report.get("standard_deviation") else f"on {report['snapshots']['test']}"
     table = _narrow(
         "", "AUC", "", "log loss", title=f"{name} {on}: {report['n']:,} customers, {report['rate']:.1%} {came}"
     )
     _add_comparisons(table, f"this model ({report['classifier']})", report, ("auc", "log_loss"))
-    table.caption = (
-        f"{'mean ± standard deviation; ' if deviations else ''}"
-        f"calibration error {_with_deviation(report, 'calibration_error')}, lift in the top tenth "
-        f"{_with_deviation(report, 'lift_at_10', 2) or 'unknown'}"
-    )
+    further = "\n".join(_further(report))
     among = report.get("among_buyers")
     if among is None or among["auc"] is None:
-        return Group(table)
+        return Group(table, further)
     buyers = _narrow("", "AUC", "", title=f"{name} among the {among['n']:,} who bought, {among['rate']:.1%} {came}")
     _add_comparisons(buyers, "this model", among, ("auc",))
-    return Group(table, buyers)
+    return Group(table, further, buyers)
+
+
+def _further(report: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what stands under the table: lines on calibration and lift, and how far the differences can be trusted."""
+    if report.get("standard_deviation"):
+        yield "mean ± standard deviation"
+    perfect = report.get("calibration_error_if_perfect")
+    by_chance = f" (by chance alone {perfect['mean']:.4f}, up to {perfect['p95']:.4f})" if perfect else ""
+    yield f"calibration error {_with_deviation(report, 'calibration_error')}{by_chance}"
+    yield f"lift in the top tenth {_with_deviation(report, 'lift_at_10', 2) or 'unknown'}"
+    for figure, text in (("auc", "AUC"), ("log_loss", "log loss")):
+        difference = report.get("differences", {}).get(figure, {})
+        if difference.get("low") is not None:
+            against = difference["against"].replace("_", " ")
+            yield f"{text} {difference['low']:+.4f} to {difference['high']:+.4f} against {against} (95 %)"
 
 
 def clv_table(report: Mapping[str, Any]) -> Group:
-    """Parameters of the purchase model and its error on the hold-out against baselines."""
+    """Forecasts of purchases on the hold-out against baselines, whether intervals held, and how the fits went.
+
+    Of a report by an older release, which knew one purchase model only, what it holds.
+    """
     holdout = report["holdout"]
-    params = ", ".join(f"{name} {value:.4f}" for name, value in report["params"].items())
-    title = (
-        f"{report['model']} until {report['calibration_end']}, then {holdout['days']} days: purchase days a customer"
-    )
-    table = _narrow("", "MAE", "", "RMSE", "bias", "Spearman", title=title)
-    rows = [("this model", holdout), *((n.replace("_", " "), f) for n, f in holdout["baselines"].items())]
-    largest = max(figures["mae"] for _, figures in rows) or 1.0
-    for name, figures in rows:
+    candidates = report.get("candidates") or {report["model"]: {**holdout, "params": report["params"]}}
+    baselines = report.get("baselines") or holdout["baselines"]
+    in_use = {report["model"], report.get("forecast")}
+    title = f"Purchases until {report['calibration_end']}, then {holdout['days']} days: purchase days a customer"
+    table = _narrow("", "RMSE", "", "deviance", "Spearman", "total", "MAE", title=title)
+    rows = [*candidates.items(), *baselines.items()]
+    largest = max(figures["rmse"] for _, figures in rows) or 1.0
+    for position, (name, figures) in enumerate(rows):
         table.add_row(
-            name,
-            _figure(figures["mae"]),
-            bar(figures["mae"] / largest, _BAR),
+            f"{'* ' if name in in_use else ''}{name.replace('_', ' ')}",
             _figure(figures["rmse"]),
-            _figure(figures.get("bias")),
+            bar(figures["rmse"] / largest, _BAR // 2),
+            _figure(figures.get("poisson_deviance")),
             _figure(figures.get("spearman")),
+            _share(figures.get("total_error")),
+            _figure(figures.get("mae_of_median")),
+            end_section=position == len(candidates) - 1,
         )
-    fitted = f"{params} (days); log-likelihood {report['log_likelihood']:,.2f}; {report['n_customers']:,} customers"
-    return Group(table, fitted)
+    table.caption = "* in use; total: how far the sum is off; MAE: mean absolute error of the median"
+    parts = [table, *_intervals(report.get("intervals")), *_fits(report, candidates)]
+    return Group(*parts, *([escape(report["why"])] if "why" in report else ()))
+
+
+def _intervals(intervals: Mapping[str, Any] | None) -> Iterator[Table]:
+    """Yield the table of what intervals covered, if it was measured."""
+    if intervals is None:
+        return
+    level = f"{intervals['level']:.0%}"
+    title = f"{level} intervals of {intervals['model'].replace('_', ' ')} over the same days"
+    table = _narrow("", "cover", "randomised", "worst tenth", "score", title=title)
+    for part in ("purchase_days", "value"):
+        figures = intervals[part]
+        table.add_row(
+            part.replace("_", " "),
+            f"{figures['coverage']:.1%}",
+            f"{figures['randomised_coverage']:.1%}",
+            f"off by {figures['pit_deviation_points']:.1f} points",
+            f"{figures['interval_score']:,.4g}",
+        )
+        for name, baseline in figures.get("baselines", {}).items():
+            words = _INTERVALS.get(name, name.replace("_", " "))
+            table.add_row(f"  {words}", "", "", "", f"{baseline['interval_score']:,.4g}")
+    yield table
+
+
+def _fits(report: Mapping[str, Any], candidates: Mapping[str, Mapping[str, Any]]) -> Iterator[Table]:
+    """Yield the table of parameters, with their standard errors and how sure it is that they are the best ones."""
+    fits = {name: found for name, found in candidates.items() if "params" in found}
+    if "gamma_gamma" in report:
+        fits["gamma_gamma"] = report["gamma_gamma"]
+    table = _narrow("fit", "slope", "condition", title=f"Fitted to {report['n_customers']:,} customers, in days")
+    table.add_column("parameters ± standard error; log-likelihood")
+    for name, fit in fits.items():
+        certificate = fit.get("certificate", {})
+        errors = certificate.get("standard_errors", {})
+        doubts = {
+            **dict.fromkeys(certificate.get("not_identified", ()), " (not identified)"),
+            **dict.fromkeys(certificate.get("at_bound", ()), " (at its bound)"),
+        }
+        params = [
+            f"{param} {value:.5g}" + (doubts.get(param, "") if errors.get(param) is None else f" ± {errors[param]:.2g}")
+            for param, value in fit["params"].items()
+        ]
+        log_likelihood = fit.get("log_likelihood", report["log_likelihood"])
+        condition = certificate.get("condition_number")
+        table.add_row(
+            name.replace("_", " "),
+            f"{certificate['gradient_norm']:.0e}" if certificate else "",
+            "" if condition is None else f"{condition:.3g}",
+            f"{', '.join(params)}; log-likelihood {log_likelihood:,.2f}",
+        )
+    yield table
+
+
+def change_table(change: Change, unit: str) -> Table:
+    """Show what moved one score between two dates, in its unit; the parts sum to the movement."""
+    table = _narrow("what moved", unit, title=None)
+    table.columns[1].justify = "right"
+    table.add_row("before", f"{change.before:.3f}")
+    for reason in change.reasons:
+        table.add_row(escape(reason.text or reason.feature), f"{reason.contribution:+.3f}")
+    table.add_row("all other features", f"{change.other:+.3f}")
+    table.add_section()
+    table.add_row("now", f"{change.now:.3f}")
+    return table
 
 
 def reasons_table(told: Explanation, currency: str) -> Table:
@@ -199,6 +286,10 @@ def _amount(value: float | None) -> str:
 
 def _count(value: int | None) -> str:
     return "" if value is None else f"{value:,}"
+
+
+def _share(value: float | None) -> str:
+    return "" if value is None else f"{value:+.1%}"
 
 
 def _figure(value: float | None, digits: int = 4) -> str:

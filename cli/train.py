@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -14,7 +14,7 @@ from store import registry
 from store.ingest.labels import read_labels
 from store.ingest.table_file import FileFormat, file_hash
 from store.settings import Settings
-from store.training_request import TrainingRequest
+from store.training_request import AUTO, DEFAULT_HORIZON_DAYS, MOST_HORIZON_DAYS, TrainingRequest
 from training import train as job
 from training.fit_bundle import LabelledTarget
 
@@ -25,7 +25,9 @@ _LABEL_OPTIONS = "--target, --customer-id, --label and --positive"
 
 
 def train(
-    horizon_days: Annotated[int, typer.Option(min=1, max=1825, help=_FIELDS["horizon_days"].description)] = 90,
+    horizon_days: Annotated[
+        str, typer.Option(metavar="DAYS|auto", help=_FIELDS["horizon_days"].description)
+    ] = f"{DEFAULT_HORIZON_DAYS}",
     activity_days: Annotated[
         int | None, typer.Option(min=1, max=7300, help=_FIELDS["activity_days"].description)
     ] = None,
@@ -38,6 +40,7 @@ def train(
     time_limit_seconds: Annotated[
         int, typer.Option(min=1, max=86_400, help=_FIELDS["time_limit_seconds"].description)
     ] = 900,
+    clv_model: Annotated[str | None, typer.Option(metavar="NAME", help=_FIELDS["clv_model"].description)] = None,
     target: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME", help="Train for this target only; repeatable. With --labels, the one labelled."),
@@ -72,12 +75,13 @@ def train(
 ) -> None:
     """Fit, evaluate and register a bundle. The first becomes champion, later ones challenger."""
     request = TrainingRequest(
-        horizon_days=horizon_days,
+        horizon_days=_days_or_auto(horizon_days),
         activity_days=activity_days,
         as_of=None if as_of is None else as_of.date(),
         trials=trials,
         seed=seed,
         time_limit_seconds=time_limit_seconds,
+        clv_model=clv_model,
         targets=None if target is None else tuple(target),
         leave_out=tuple(leave_out or ()),
         keep=tuple(keep or ()),
@@ -110,6 +114,17 @@ def train(
     console.print(f"Version {version} is registered{f' as {alias}' if alias else ''}.")
     if alias == "challenger":
         console.print("To make it the champion: regulars models promote")
+
+
+def _days_or_auto(text: str) -> int | Literal["auto"]:
+    if text == AUTO:
+        return AUTO
+    if not text.isdecimal() or not 1 <= int(text) <= MOST_HORIZON_DAYS:
+        raise typer.BadParameter(
+            f"expected a whole number of days from 1 to {MOST_HORIZON_DAYS}, or {AUTO}; got {text!r}",
+            param_hint="--horizon-days",
+        )
+    return int(text)
 
 
 def _read(

@@ -78,6 +78,9 @@ class Feature:
     lively_above, lively_below : float, optional
         Beyond this value the clause tells of a lively customer, and short of it of a quiet one (or the reverse). A
         classifier may see it otherwise; said aloud as a reason, it has to agree with common sense.
+    purchase_chance : {"rises", "falls"}, optional
+        How the chance of a purchase goes with the value, all else equal, where common sense knows. A classifier is
+        held to it where that makes it better.
     needs_history_days : int
         Days of history that the log must have before a model may use it.
     revision : int
@@ -101,6 +104,7 @@ class Feature:
     maximum: float | None = None
     lively_above: float | None = None
     lively_below: float | None = None
+    purchase_chance: Literal["rises", "falls"] | None = None
     needs_history_days: int = 0
     revision: int = 1
 

@@ -5,7 +5,7 @@ import numpy as np
 from models.binary_classifier import FloatArray
 from models.exceptions import InputError
 
-__all__ = ["days_since_last_purchase", "nobody_returns", "same_rate"]
+__all__ = ["days_since_last_purchase", "mean_for_everybody", "nobody_returns", "same_rate"]
 
 
 def days_since_last_purchase(recency: FloatArray, T: FloatArray) -> FloatArray:
@@ -54,3 +54,28 @@ def same_rate(frequency: FloatArray, T: FloatArray, horizon_days: float) -> Floa
 def nobody_returns(n_customers: int) -> FloatArray:
     """Return zeros, shape (n_customers,): no purchase of anyone, ever again."""
     return np.zeros(n_customers)
+
+
+def mean_for_everybody(frequency: FloatArray, T: FloatArray, horizon_days: float) -> FloatArray:
+    """Return the same number for each customer: repeat purchase days a day observed, over all of them, x horizon.
+
+    Parameters
+    ----------
+    frequency : ndarray, shape (n,)
+        Repeat purchase days.
+    T : ndarray, shape (n,)
+        Days observed, from 0; where all are 0 there is no rate yet, and it counts as 0.
+    horizon_days : float
+        Length of the period predicted, above 0.
+
+    Returns
+    -------
+    ndarray, shape (n,)
+
+    Raises
+    ------
+    InputError
+        The horizon is not above 0.
+    """
+    everybody = same_rate(np.sum(frequency, keepdims=True), np.sum(T, keepdims=True), horizon_days)
+    return np.full(len(frequency), everybody[0])

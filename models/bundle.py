@@ -25,19 +25,18 @@ from features.reference import Reference
 from features.slug import attribute_feature_name
 from features.targets import CHURN, Target, TargetSet
 from models.binary_classifier import BinaryClassifier
-from models.btyd import BetaGeoModel, BuyTillYouDieModel, GammaGammaModel
 from models.calibrator import Calibrator
-from models.clv import ClvTerms
 from models.exceptions import ModelError
 from models.logistic import LogisticModel
 from models.model_inputs import ModelInputs
+from models.outlook import PurchaseOutlook
 from models.propensity import PropensityModel
 from models.purchase_model import BTYD_FEATURES, PURCHASE_FEATURES, PurchaseModel
 from models.segments import Cutoffs, SegmentPolicy
 
 __all__ = ["Bundle", "BundleError", "TargetModel", "load_bundle", "save_bundle"]
 
-_FORMAT = 2
+_FORMAT = 3
 _MANIFEST = "manifest.json"
 _OURS = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z]+){1,2}")
 # Whatever the classifiers read: by the purchase model, and to tell who is eligible.
@@ -46,7 +45,9 @@ _CLASSIFIERS: Mapping[str, Callable[[str], BinaryClassifier]] = {
     PropensityModel.kind: PropensityModel.from_text,
     LogisticModel.kind: LogisticModel.from_text,
 }
-_BTYD: Mapping[str, type[BuyTillYouDieModel]] = {BetaGeoModel.name: BetaGeoModel}
+# What is kept of the outlook; the correction is kept where there is one.
+_OUTLOOK_FILES = ("btyd.json", "gamma_gamma.json", "outlook.json")
+_CORRECTION = "correction.txt"
 
 
 class BundleError(ModelError):
@@ -97,9 +98,8 @@ class Bundle:
         Of churn, and of the purchases expected.
     reference : Reference
         What of the whole business features are measured against.
-    purchases : PurchaseModel or None
+    outlook : PurchaseOutlook or None
         None for a business without purchases, which then has no clv either.
-    clv_terms : ClvTerms
     targets : mapping of name to TargetModel
         At least one; churn first where it is among them.
     policy : SegmentPolicy
@@ -115,12 +115,16 @@ class Bundle:
     timezone: str
     horizon_days: int
     reference: Reference
-    purchases: PurchaseModel | None
-    clv_terms: ClvTerms
+    outlook: PurchaseOutlook | None
     targets: Mapping[str, TargetModel]
     policy: SegmentPolicy
     cutoffs: Cutoffs
     report: dict[str, Any]
+
+    @property
+    def purchases(self) -> PurchaseModel | None:
+        """The model of purchases, None without any."""
+        return None if self.outlook is None else self.outlook.purchases
 
     @property
     def churn(self) -> TargetModel | None:
@@ -155,8 +159,8 @@ class Bundle:
     @property
     def _read(self) -> list[str]:
         used = {name for model in self.targets.values() for name in model.classifier.feature_names_}
-        if self.purchases is not None:
-            used.update((*_READ_WITH_PURCHASES, *BTYD_FEATURES))
+        if self.outlook is not None:
+            used.update((*_READ_WITH_PURCHASES, *BTYD_FEATURES, *self.outlook.feature_names))
         return sorted(used)
 
 
@@ -205,13 +209,12 @@ def load_bundle(directory: Path, *, expected_hash: str | None = None) -> Bundle:
     files = _verified(directory, expected_hash)
     main = json.loads(files.get("bundle.json", "{}"))
     targets = main.get("targets", [])
-    _require_files(directory, files, targets, has_purchases=main.get("btyd") is not None)
+    _require_files(directory, files, targets, outlook=main.get("outlook", []))
     _require_features(main["features"], directory)
-    purchases = None
-    if main["btyd"] is not None:
-        purchases = PurchaseModel(
-            _BTYD[main["btyd"]].from_dict(json.loads(files["btyd.json"])),
-            GammaGammaModel.from_dict(json.loads(files["gamma_gamma.json"])),
+    outlook = None
+    if main["outlook"]:
+        outlook = PurchaseOutlook.from_files(
+            {name: files[name] if name == _CORRECTION else json.loads(files[name]) for name in main["outlook"]}
         )
     return Bundle(
         snapshot_date=main["snapshot_date"],
@@ -219,8 +222,7 @@ def load_bundle(directory: Path, *, expected_hash: str | None = None) -> Bundle:
         timezone=main["timezone"],
         horizon_days=main["horizon_days"],
         reference=Reference.from_dict(main["reference"]),
-        purchases=purchases,
-        clv_terms=ClvTerms.from_dict(main["clv_terms"]),
+        outlook=outlook,
         targets={model.name: model for model in (_target_model(told, files) for told in targets)},
         policy=SegmentPolicy.from_dict(main["policy"]),
         cutoffs=Cutoffs.from_dict(main["cutoffs"]),
@@ -241,15 +243,14 @@ def _target_model(told: Mapping[str, Any], files: Mapping[str, str]) -> TargetMo
 
 
 def _files(bundle: Bundle) -> dict[str, str]:
-    purchases = bundle.purchases
+    outlook = {} if bundle.outlook is None else bundle.outlook.to_files()
     main = {
         "snapshot_date": bundle.snapshot_date,
         "currency": bundle.currency,
         "timezone": bundle.timezone,
         "horizon_days": bundle.horizon_days,
         "reference": bundle.reference.to_dict(),
-        "btyd": None if purchases is None else purchases.btyd.name,
-        "clv_terms": bundle.clv_terms.to_dict(),
+        "outlook": sorted(outlook),
         "targets": [
             {
                 "target": model.target.to_dict(),
@@ -265,9 +266,8 @@ def _files(bundle: Bundle) -> dict[str, str]:
         "cutoffs": bundle.cutoffs.to_dict(),
     }
     files = {"bundle.json": _json(main), "report.json": _json(bundle.report)}
-    if purchases is not None:
-        files["btyd.json"] = _json(purchases.btyd.to_dict())
-        files["gamma_gamma.json"] = _json(purchases.gamma_gamma.to_dict())
+    for name, content in outlook.items():
+        files[name] = content if isinstance(content, str) else _json(content)
     for name, model in bundle.targets.items():
         files[f"{name}.classifier.txt"] = model.classifier.to_text()
         files[f"{name}.calibrator.json"] = _json(model.calibrator.to_dict())
@@ -275,14 +275,15 @@ def _files(bundle: Bundle) -> dict[str, str]:
 
 
 def _require_files(
-    directory: Path, files: Mapping[str, str], targets: list[dict[str, Any]], *, has_purchases: bool
+    directory: Path, files: Mapping[str, str], targets: list[dict[str, Any]], *, outlook: list[str]
 ) -> None:
     """Refuse a manifest that lists other files than its bundle is made of."""
     names = [told["target"]["name"] for told in targets]
     expected = {
         "bundle.json",
         "report.json",
-        *(("btyd.json", "gamma_gamma.json") if has_purchases else ()),
+        *(_OUTLOOK_FILES if outlook else ()),
+        *((_CORRECTION,) if _CORRECTION in outlook else ()),
         *(f"{name}.{part}" for name in names for part in ("classifier.txt", "calibrator.json")),
     }
     if set(files) != expected:

@@ -9,25 +9,18 @@ policy lets it pass. The same data gives the same text.
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from xml.sax.saxutils import escape
 
 import numpy as np
 
+from models import svg
 from models.binary_classifier import FloatArray
 from models.exceptions import InputError
 from models.metrics import CalibrationCurve
 
 __all__ = ["bar_chart", "calibration_chart", "contribution_bars", "driver_bars", "gain_curve"]
 
-_WIDTH = 480.0
-_FONT = 15.0
-_LINE = 20.0
 _BAR = 10.0
-_ROW = _LINE + _BAR + 10.0
-_BAR_COLOUR = "var(--chart-bar, #2b6cb0)"
-_TOWARDS_COLOUR = "var(--chart-towards, #b4411f)"
-_AGAINST_COLOUR = "var(--chart-against, #1f6f78)"
-_GRID_COLOUR = "var(--chart-grid, #8a94a0)"
+_ROW = svg.LINE + _BAR + 10.0
 _MOST_POINTS = 200
 _ARROWS: Mapping[str | None, str] = MappingProxyType({"higher": " ↑", "lower": " ↓"})
 
@@ -61,11 +54,11 @@ def bar_chart(
     body = []
     for row, (label, length, number) in enumerate(zip(labels, lengths, numbers, strict=True)):
         top = row * _ROW
-        body.append(_text(0, top + _FONT, _cut(label, 42)))
-        body.append(_text(_WIDTH, top + _FONT, number, anchor="end"))
-        body.append(_rect(0, top + _LINE, _WIDTH * length / longest, _BAR, _BAR_COLOUR))
+        body.append(svg.text(0, top + svg.FONT, svg.cut(label, 42)))
+        body.append(svg.text(svg.WIDTH, top + svg.FONT, number, anchor="end"))
+        body.append(svg.rect(0, top + svg.LINE, svg.WIDTH * length / longest, _BAR, svg.BAR_COLOUR))
     spoken = [f"{label}: {number}" for label, number in zip(labels, numbers, strict=True)]
-    return _svg(title, description, spoken, len(labels) * _ROW, body)
+    return svg.drawing(title, description, spoken, len(labels) * _ROW, body)
 
 
 def contribution_bars(
@@ -100,21 +93,21 @@ def contribution_bars(
     sizes = _finite(contributions, labels)
     numbers = [_signed(size) for size in sizes]
     largest = np.abs(sizes).max(initial=0.0) or 1.0
-    middle = _WIDTH / 2
+    middle = svg.WIDTH / 2
     body = [
-        _text(middle - 8, _FONT, f"← {_cut(against, 26)}", anchor="end"),
-        _text(middle + 8, _FONT, f"{_cut(towards, 26)} →"),
+        svg.text(middle - 8, svg.FONT, f"← {svg.cut(against, 26)}", anchor="end"),
+        svg.text(middle + 8, svg.FONT, f"{svg.cut(towards, 26)} →"),
     ]
     for row, (label, size, number) in enumerate(zip(labels, sizes, numbers, strict=True)):
-        top = _LINE + 4 + row * _ROW
+        top = svg.LINE + 4 + row * _ROW
         length = abs(size) / largest * middle
-        left, colour = (middle, _TOWARDS_COLOUR) if size >= 0 else (middle - length, _AGAINST_COLOUR)
-        body.append(_text(0, top + _FONT, _cut(label, 50)))
-        body.append(_text(_WIDTH, top + _FONT, number, anchor="end"))
-        body.append(_rect(left, top + _LINE, length, _BAR, colour))
-        body.append(_line(middle, top + _LINE - 2, middle, top + _LINE + _BAR + 2, _GRID_COLOUR))
+        left, colour = (middle, svg.TOWARDS_COLOUR) if size >= 0 else (middle - length, svg.AGAINST_COLOUR)
+        body.append(svg.text(0, top + svg.FONT, svg.cut(label, 50)))
+        body.append(svg.text(svg.WIDTH, top + svg.FONT, number, anchor="end"))
+        body.append(svg.rect(left, top + svg.LINE, length, _BAR, colour))
+        body.append(svg.line(middle, top + svg.LINE - 2, middle, top + svg.LINE + _BAR + 2, svg.GRID_COLOUR))
     spoken = [f"{label}: {number}" for label, number in zip(labels, numbers, strict=True)]
-    return _svg(title, description, spoken, _LINE + 4 + len(sizes) * _ROW, body)
+    return svg.drawing(title, description, spoken, svg.LINE + 4 + len(sizes) * _ROW, body)
 
 
 def driver_bars(
@@ -160,28 +153,28 @@ def driver_bars(
         )
     sizes = left + right
     longest = sizes.max(initial=0.0) or 1.0
-    middle, top = _WIDTH / 2, _LINE + 10
+    middle, top = svg.WIDTH / 2, svg.LINE + 10
     body = [
-        _rect(0, _FONT - 11, 12, 12, _TOWARDS_COLOUR),
-        _text(18, _FONT, _cut(towards_caption, 28)),
-        _rect(middle, _FONT - 11, 12, 12, _AGAINST_COLOUR),
-        _text(middle + 18, _FONT, _cut(against_caption, 28)),
+        svg.rect(0, svg.FONT - 11, 12, 12, svg.TOWARDS_COLOUR),
+        svg.text(18, svg.FONT, svg.cut(towards_caption, 28)),
+        svg.rect(middle, svg.FONT - 11, 12, 12, svg.AGAINST_COLOUR),
+        svg.text(middle + 18, svg.FONT, svg.cut(against_caption, 28)),
     ]
     if any(directions):
-        body.append(_text(0, top + _FONT, "↑ the higher, the likelier"))
-        body.append(_text(middle, top + _FONT, "↓ the lower, the likelier"))
-        top += _LINE + 10
+        body.append(svg.text(0, top + svg.FONT, "↑ the higher, the likelier"))
+        body.append(svg.text(middle, top + svg.FONT, "↓ the lower, the likelier"))
+        top += svg.LINE + 10
     spoken = []
     for label, direction, size, part, rest in zip(labels, directions, sizes, left, right, strict=True):
-        parted = _WIDTH * part / longest
-        body.append(_text(0, top + _FONT, _cut(label, 42) + _ARROWS.get(direction, "")))
-        body.append(_text(_WIDTH, top + _FONT, f"{size:.2f}", anchor="end"))
-        body.append(_rect(0, top + _LINE, parted, _BAR, _TOWARDS_COLOUR))
-        body.append(_rect(parted, top + _LINE, _WIDTH * size / longest - parted, _BAR, _AGAINST_COLOUR))
+        parted = svg.WIDTH * part / longest
+        body.append(svg.text(0, top + svg.FONT, svg.cut(label, 42) + _ARROWS.get(direction, "")))
+        body.append(svg.text(svg.WIDTH, top + svg.FONT, f"{size:.2f}", anchor="end"))
+        body.append(svg.rect(0, top + svg.LINE, parted, _BAR, svg.TOWARDS_COLOUR))
+        body.append(svg.rect(parted, top + svg.LINE, svg.WIDTH * size / longest - parted, _BAR, svg.AGAINST_COLOUR))
         top += _ROW
         said = f"{label}: {size:.2f}, of which {part:.2f} {towards_caption} and {rest:.2f} {against_caption}"
         spoken.append(said if direction is None else f"{said}; the {direction}, the likelier")
-    return _svg(title, description, spoken, top, body)
+    return svg.drawing(title, description, spoken, top, body)
 
 
 def calibration_chart(curve: CalibrationCurve, *, title: str, description: str) -> str:
@@ -199,29 +192,29 @@ def calibration_chart(curve: CalibrationCurve, *, title: str, description: str) 
     left, top, side, strip = 56.0, 34.0, 400.0, 40.0
     x = left + side * curve.predicted
     y = top + side * (1.0 - curve.observed)
-    floor = top + side + 2 * _LINE + 8 + strip
+    floor = top + side + 2 * svg.LINE + 8 + strip
     body = [
-        _text(0, _FONT, "share that came about"),
-        _text(left + side / 2, top + side + 2 * _LINE, "predicted probability", anchor="middle"),
+        svg.text(0, svg.FONT, "share that came about"),
+        svg.text(left + side / 2, top + side + 2 * svg.LINE, "predicted probability", anchor="middle"),
     ]
     for share in (0.0, 0.25, 0.5, 0.75, 1.0):
         at_x, at_y = left + side * share, top + side * (1.0 - share)
-        body.append(_line(left, at_y, left + side, at_y, _GRID_COLOUR, width=0.5))
-        body.append(_text(left - 6, at_y + 5, f"{share:.0%}", anchor="end"))
-        body.append(_text(at_x, top + side + _LINE, f"{share:.0%}", anchor="middle"))
-    body.append(_line(left, top + side, left + side, top, _GRID_COLOUR, dashed=True))
-    body.append(_polyline(x, y, _BAR_COLOUR))
+        body.append(svg.line(left, at_y, left + side, at_y, svg.GRID_COLOUR, width=0.5))
+        body.append(svg.text(left - 6, at_y + 5, f"{share:.0%}", anchor="end"))
+        body.append(svg.text(at_x, top + side + svg.LINE, f"{share:.0%}", anchor="middle"))
+    body.append(svg.line(left, top + side, left + side, top, svg.GRID_COLOUR, dashed=True))
+    body.append(svg.polyline(x, y, svg.BAR_COLOUR))
     heights = strip * curve.count / max(1, int(curve.count.max(initial=0)))
     for at_x, at_y, height in zip(x, y, heights, strict=True):
-        body.append(f'<circle cx="{at_x:.2f}" cy="{at_y:.2f}" r="5" fill="{_BAR_COLOUR}"/>')
-        body.append(_rect(at_x - 3, floor - height, 6, height, _GRID_COLOUR))
+        body.append(f'<circle cx="{at_x:.2f}" cy="{at_y:.2f}" r="5" fill="{svg.BAR_COLOUR}"/>')
+        body.append(svg.rect(at_x - 3, floor - height, 6, height, svg.GRID_COLOUR))
     largest = int(curve.count.max(initial=0))
-    body.append(_text(left, floor + _LINE, f"customers in each group (largest {largest:,})"))
+    body.append(svg.text(left, floor + svg.LINE, f"customers in each group (largest {largest:,})"))
     spoken = [
         f"predicted {predicted:.1%}, came about {observed:.1%}, {count:,} customers"
         for predicted, observed, count in zip(curve.predicted, curve.observed, curve.count, strict=True)
     ]
-    return _svg(title, description, spoken, floor + _LINE + 6, body)
+    return svg.drawing(title, description, spoken, floor + svg.LINE + 6, body)
 
 
 def gain_curve(values: Sequence[float] | FloatArray, *, title: str, description: str, marked: int | None = None) -> str:
@@ -248,7 +241,7 @@ def gain_curve(values: Sequence[float] | FloatArray, *, title: str, description:
         raise InputError(f"expected a mark between 0 and the {n} contacts, got {marked}")
     gathered = np.concatenate([[0.0], np.cumsum(gains)])
     shown = np.unique(np.round(np.linspace(0, n, min(n, _MOST_POINTS) + 1)).astype(np.int64))
-    left, top, width, height = 8.0, 2 * _LINE, 456.0, 260.0
+    left, top, width, height = 8.0, 2 * svg.LINE, 456.0, 260.0
     low, high = float(gathered.min()), float(gathered.max())
     span = (high - low) or 1.0
 
@@ -257,72 +250,23 @@ def gain_curve(values: Sequence[float] | FloatArray, *, title: str, description:
 
     ends_x, ends_y = at(np.array([0, n]))
     body = [
-        _text(0, _FONT, f"value gathered, up to {high:,.0f}"),
-        _line(left, top, left + width, top, _GRID_COLOUR, width=0.5),
-        _line(left, top + height, left + width, top + height, _GRID_COLOUR),
-        _line(ends_x[0], ends_y[0], ends_x[1], ends_y[1], _GRID_COLOUR, dashed=True),
-        _polyline(*at(shown), _BAR_COLOUR),
-        _text(left, top + height + _LINE, "0"),
-        _text(left + width, top + height + _LINE, f"{n:,}", anchor="end"),
-        _text(left + width / 2, top + height + _LINE, "customers contacted", anchor="middle"),
-        _text(left, top + height + 2 * _LINE, "dashed: the same customers in random order"),
+        svg.text(0, svg.FONT, f"value gathered, up to {high:,.0f}"),
+        svg.line(left, top, left + width, top, svg.GRID_COLOUR, width=0.5),
+        svg.line(left, top + height, left + width, top + height, svg.GRID_COLOUR),
+        svg.line(ends_x[0], ends_y[0], ends_x[1], ends_y[1], svg.GRID_COLOUR, dashed=True),
+        svg.polyline(*at(shown), svg.BAR_COLOUR),
+        svg.text(left, top + height + svg.LINE, "0"),
+        svg.text(left + width, top + height + svg.LINE, f"{n:,}", anchor="end"),
+        svg.text(left + width / 2, top + height + svg.LINE, "customers contacted", anchor="middle"),
+        svg.text(left, top + height + 2 * svg.LINE, "dashed: the same customers in random order"),
     ]
     if marked is not None:
         (mark_x,), (mark_y,) = at(np.array([marked]))
-        body.append(_line(mark_x, top, mark_x, top + height, _TOWARDS_COLOUR))
-        body.append(f'<circle cx="{mark_x:.2f}" cy="{mark_y:.2f}" r="5" fill="{_TOWARDS_COLOUR}"/>')
+        body.append(svg.line(mark_x, top, mark_x, top + height, svg.TOWARDS_COLOUR))
+        body.append(f'<circle cx="{mark_x:.2f}" cy="{mark_y:.2f}" r="5" fill="{svg.TOWARDS_COLOUR}"/>')
     spoken_at = sorted({n * quarter // 4 for quarter in (1, 2, 3, 4)} | ({marked} if marked is not None else set()))
     spoken = [f"the first {contacts:,} contacted: {gathered[contacts]:,.0f}" for contacts in spoken_at]
-    return _svg(title, description, spoken if n else [], top + height + 2 * _LINE + 6, body)
-
-
-def _svg(title: str, description: str, spoken: Sequence[str], height: float, body: Sequence[str]) -> str:
-    """Return the image; without data it holds one sentence that says so."""
-    if not spoken:
-        height, body = 2 * _LINE, [_text(0, _FONT, "There is no data to show yet.")]
-    details = "; ".join(spoken) or "There is no data to show yet"
-    return "\n".join(
-        [
-            f'<svg xmlns="http://www.w3.org/2000/svg" role="img" class="chart" width="100%" '
-            f'viewBox="0 0 {_WIDTH:.0f} {height:.0f}" font-size="{_FONT:.0f}" font-family="inherit" '
-            f'fill="currentColor">',
-            f"<title>{_escaped(title)}</title>",
-            f"<desc>{_escaped(description)} {_escaped(details)}.</desc>",
-            *body,
-            "</svg>",
-        ]
-    )
-
-
-def _text(x: float, y: float, content: str, *, anchor: str = "start") -> str:
-    return f'<text x="{x:.2f}" y="{y:.2f}" text-anchor="{anchor}">{_escaped(content)}</text>'
-
-
-def _rect(x: float, y: float, width: float, height: float, colour: str) -> str:
-    return f'<rect x="{x:.2f}" y="{y:.2f}" width="{width:.2f}" height="{height:.2f}" fill="{colour}"/>'
-
-
-def _line(x1: float, y1: float, x2: float, y2: float, colour: str, *, width: float = 1.5, dashed: bool = False) -> str:
-    dashes = ' stroke-dasharray="6 4"' if dashed else ""
-    return (
-        f'<line x1="{x1:.2f}" y1="{y1:.2f}" x2="{x2:.2f}" y2="{y2:.2f}" stroke="{colour}" '
-        f'stroke-width="{width:.1f}"{dashes}/>'
-    )
-
-
-def _polyline(x: FloatArray, y: FloatArray, colour: str) -> str:
-    points = " ".join(f"{at_x:.2f},{at_y:.2f}" for at_x, at_y in zip(x, y, strict=True))
-    return f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2"/>'
-
-
-def _escaped(content: str) -> str:
-    # XML 1.0 has no way to write most control characters, escaped or not; an attribute from a file may hold one.
-    legal = "".join(letter if letter.isprintable() else " " for letter in content)
-    return escape(legal)
-
-
-def _cut(label: str, most: int) -> str:
-    return label if len(label) <= most else f"{label[: most - 1].rstrip()}…"
+    return svg.drawing(title, description, spoken if n else [], top + height + 2 * svg.LINE + 6, body)
 
 
 def _signed(size: float) -> str:

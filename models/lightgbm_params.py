@@ -1,10 +1,11 @@
 """The settings of boosted trees, typed and bounded."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 from models.exceptions import InputError
 
-__all__ = ["MAX_DEPTH", "LightGBMParams"]
+__all__ = ["MAX_DEPTH", "LightGBMParams", "as_monotone"]
 
 MAX_DEPTH = 8
 
@@ -80,3 +81,25 @@ _LEGAL_RANGES: dict[str, tuple[float, float]] = {
     "num_rounds": (1, 100_000),
     "early_stopping_rounds": (1, 100_000),
 }
+
+
+def as_monotone(
+    monotone: Mapping[str, int], feature_names: tuple[str, ...], categorical: tuple[str, ...]
+) -> dict[str, int]:
+    """Return the directions of monotone columns in the order of the columns.
+
+    Raises
+    ------
+    InputError
+        One is no feature, is categorical (codes have no order), or has a direction other than -1 and 1.
+    """
+    unknown = [name for name in monotone if name not in feature_names or name in categorical]
+    if unknown:
+        raise InputError(
+            f"monotone names {', '.join(unknown)}, which are no features with an order; give names of columns that "
+            "hold numbers"
+        )
+    for name, direction in monotone.items():
+        if direction not in (-1, 1):
+            raise InputError(f"the direction of {name!r} must be 1 (rises) or -1 (falls), got {direction!r}")
+    return {name: monotone[name] for name in feature_names if name in monotone}

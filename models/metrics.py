@@ -9,6 +9,7 @@ from typing import TypedDict
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import xlogy
 from scipy.stats import rankdata
 
 from models.binary_classifier import FloatArray, as_outcomes
@@ -28,8 +29,14 @@ __all__ = [
     "holdout_errors",
     "lift_at",
     "log_loss",
+    "log_losses",
+    "poisson_deviance",
     "spearman",
+    "total_error",
 ]
+
+# Below it a predicted mean counts as this.
+LEAST_PREDICTED = 0.001
 
 
 class BinaryReport(TypedDict):
@@ -165,6 +172,17 @@ def average_precision(y: FloatArray, score: FloatArray) -> float | None:
 def log_loss(y: FloatArray, p: FloatArray) -> float:
     """Return the mean negative log-likelihood in nats, from 0.
 
+    Raises
+    ------
+    InputError
+        As ``log_losses``.
+    """
+    return float(np.mean(log_losses(y, p)))
+
+
+def log_losses(y: FloatArray, p: FloatArray) -> FloatArray:
+    """Return the negative log-likelihood of each row in nats, from 0, shape (n,).
+
     Probabilities of exactly 0 and 1 count as 2.2e-16 away from it, so that one impossible event costs 36 and not
     infinity.
 
@@ -176,7 +194,7 @@ def log_loss(y: FloatArray, p: FloatArray) -> float:
     outcomes, probabilities = _probability_pairs(y, p)
     smallest = np.finfo(np.float64).eps
     bounded = np.clip(probabilities, smallest, 1.0 - smallest)
-    return float(-np.mean(np.where(outcomes == 1.0, np.log(bounded), np.log1p(-bounded))))
+    return np.asarray(-np.where(outcomes == 1.0, np.log(bounded), np.log1p(-bounded)))
 
 
 def brier(y: FloatArray, p: FloatArray) -> float:
@@ -345,6 +363,46 @@ def holdout_errors(actual: FloatArray, predicted: FloatArray) -> HoldoutErrors:
         bias=float(np.mean(error)),
         spearman=spearman(truth, prediction),
     )
+
+
+def poisson_deviance(actual: FloatArray, predicted: FloatArray) -> float:
+    """Return the mean Poisson deviance of predicted counts, 0 or more: 0 only where each is what came.
+
+    McCullagh & Nelder (1989), "Generalized Linear Models", section 6.2: 2 [y log(y / mu) - (y - mu)], where y log y is
+    0 for y = 0. A prediction below .001 counts as .001: the deviance of a 0 that came true would be infinite else.
+
+    Parameters
+    ----------
+    actual, predicted : ndarray, shape (n,)
+        Counts that came, 0 or more, and their predicted means; finite.
+
+    Raises
+    ------
+    InputError
+        No rows, shapes that differ, values that are not finite, or an actual count below 0.
+    """
+    truth, prediction = _amounts(actual, predicted)
+    if truth.min() < 0:
+        raise InputError(f"expected counts of 0 or more, got {truth.min():g}; leave out what is no count")
+    mean = np.maximum(prediction, LEAST_PREDICTED)
+    return float(2.0 * np.mean(xlogy(truth, truth / mean) - (truth - mean)))
+
+
+def total_error(actual: FloatArray, predicted: FloatArray) -> float | None:
+    """Return by which share the sum of the predictions is above (or, negative, below) what came.
+
+    Returns
+    -------
+    float, or None if the sum of what came is 0.
+
+    Raises
+    ------
+    InputError
+        No rows, shapes that differ, or values that are not finite.
+    """
+    truth, prediction = _amounts(actual, predicted)
+    came = float(truth.sum())
+    return float(prediction.sum()) / came - 1.0 if came else None
 
 
 def _shared_by_ties(outcomes: FloatArray, scores: FloatArray) -> FloatArray:

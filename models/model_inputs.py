@@ -12,6 +12,7 @@ from features.catalogue import features_for
 from features.event_log import EventLog
 from features.reference import Reference
 from features.windows import Snapshot
+from models.btyd import BetaGeoModel, BuyTillYouDieModel
 from models.purchase_model import PurchaseModel
 
 __all__ = ["ModelInputs"]
@@ -39,7 +40,14 @@ class ModelInputs:
     horizon_days: int
 
     @classmethod
-    def fit(cls, log: EventLog, snapshot: Snapshot, horizon_days: int, *, with_purchases: bool = True) -> Self:
+    def fit(
+        cls,
+        log: EventLog,
+        snapshot: Snapshot,
+        horizon_days: int,
+        *,
+        btyd: type[BuyTillYouDieModel] | None = BetaGeoModel,
+    ) -> Self:
         """Fit all of it on what was known before a snapshot; the plan has every feature that this business has.
 
         Parameters
@@ -47,8 +55,8 @@ class ModelInputs:
         log : EventLog
         snapshot : Snapshot
         horizon_days : int
-        with_purchases : bool
-            Whether to fit a model of purchases, where there are any.
+        btyd : type or None
+            Which model of purchases to fit, where there are any; None for none at all.
 
         Raises
         ------
@@ -59,7 +67,7 @@ class ModelInputs:
         plan = FeaturePlan.of([feature for feature in features_for(reference) if feature.source != "btyd"])
         frame = build_features(log, snapshot, reference, plan)
         has_purchases = "frequency" in frame.names and not np.isnan(frame["frequency"]).all()
-        purchases = PurchaseModel.fit(frame) if has_purchases and with_purchases else None
+        purchases = PurchaseModel.fit(frame, btyd) if has_purchases and btyd is not None else None
         return cls(reference, plan, purchases, horizon_days)
 
     def frame(self, log: EventLog, snapshot: Snapshot) -> FeatureFrame:

@@ -7,18 +7,23 @@ data to split, and text that is checked before LightGBM parses it.
 Load boosters after a fork, never before: LightGBM's OpenMP threads don't survive one.
 """
 
-from collections.abc import Sequence
-from dataclasses import fields
+from collections.abc import Mapping, Sequence
+from functools import cache
+from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
 import lightgbm
 import numpy as np
 
 from models.binary_classifier import FloatArray, as_categorical, as_feature_names, as_features, as_outcomes
-from models.exceptions import InputError, NotFittedError
-from models.lightgbm_params import LightGBMParams
+from models.exceptions import NotFittedError
+from models.lightgbm_params import LightGBMParams, as_monotone
+from models.lightgbm_text import booster_of, params_of, settings_for
+from models.tree_shap import TreeShap
 
 __all__ = ["LightGBMParams", "PropensityModel"]
+
+_UNCONSTRAINED: Mapping[str, int] = MappingProxyType({})
 
 
 class PropensityModel:
@@ -39,6 +44,8 @@ class PropensityModel:
         Names of the columns of X, in order.
     categorical_ : tuple of str
         Those of them that hold codes of categories; a split sends a set of codes one way and all others the other.
+    monotone_ : dict of str to int
+        Those of them with which the log-odds may only rise (1) or only fall (-1), all else equal.
     best_rounds_ : int
         Trees that the model holds: the best number found by early stopping, or all that were fitted.
     base_value_ : float
@@ -54,6 +61,7 @@ class PropensityModel:
 
     feature_names_: tuple[str, ...]
     categorical_: tuple[str, ...]
+    monotone_: dict[str, int]
     best_rounds_: int
     base_value_: float
 
@@ -70,6 +78,7 @@ class PropensityModel:
         *,
         feature_names: Sequence[str],
         categorical: Sequence[str] = (),
+        monotone: Mapping[str, int] = _UNCONSTRAINED,
         early_stopping: tuple[FloatArray, FloatArray] | None = None,
     ) -> Self:
         """Grow the trees.
@@ -88,6 +97,9 @@ class PropensityModel:
         categorical : sequence of str
             Names of the columns that hold codes of categories: 0, 1, 2, …, NaN where missing. What goes the other way
             at a split than the codes it names is every other code, the missing and the never met among them.
+        monotone : mapping of str to {-1, 1}
+            Names of columns, none of them categorical, with which the log-odds may only rise (1) or only fall (-1),
+            all else equal. What is missing stands outside that order.
         early_stopping : pair of ndarrays (X, y), optional
             Rows on which the log loss is watched; trees after its best round are dropped. Without it, all
             ``params.num_rounds`` are kept.
@@ -99,6 +111,7 @@ class PropensityModel:
         """
         names = as_feature_names(feature_names)
         categories = as_categorical(categorical, names)
+        directions = as_monotone(monotone, names, categories)
         features = as_features(X, names, categories)
         outcomes = as_outcomes(y, len(features))
         weights = None
@@ -106,7 +119,10 @@ class PropensityModel:
         if not splits:
             features, outcomes, weights = _constant_rows(len(names), outcomes)
             early_stopping = None
-        settings = self._settings(draws_rows=splits, stops_early=early_stopping is not None)
+        settings = {
+            **self._settings(draws_rows=splits, stops_early=early_stopping is not None),
+            **_monotone_settings(directions, names),
+        }
         train = lightgbm.Dataset(
             features,
             outcomes,
@@ -149,7 +165,9 @@ class PropensityModel:
     def contributions(self, X: FloatArray) -> tuple[FloatArray, float]:
         """Return how much each feature moved each customer's log-odds (path-dependent TreeSHAP).
 
-        Lundberg, Erion & Lee 2018, "Consistent individualized feature attribution for tree ensembles", algorithm 2.
+        Lundberg, Erion & Lee 2018, "Consistent individualized feature attribution for tree ensembles", algorithm 2;
+        looked up in tables (``models.tree_shap``), which the first call makes. A model too large for them is left to
+        LightGBM's own implementation, which takes many times as long.
 
         Parameters
         ----------
@@ -159,7 +177,7 @@ class PropensityModel:
         Returns
         -------
         values : ndarray, shape (n, n_features), float64
-            SHAP values in log-odds. ``values.sum(axis=1) + base_value`` is ``raw_margin(X)`` within 1e-6.
+            SHAP values in log-odds. ``values.sum(axis=1) + base_value`` is ``raw_margin(X)`` within 1e-9.
         base_value : float
             The same for every row.
 
@@ -170,6 +188,9 @@ class PropensityModel:
         features, booster = self._ready(X)
         if len(features) == 0:
             return np.empty(features.shape), self.base_value_
+        tree_shap = self._tree_shap()
+        if tree_shap is not None:
+            return tree_shap.values(features, num_threads=self.num_threads), self.base_value_
         values = np.asarray(
             booster.predict(features, pred_contrib=True, num_threads=self._threads_for(features)), dtype=np.float64
         )
@@ -203,37 +224,20 @@ class PropensityModel:
             The text is no model of ours, or not whole. (LightGBM itself may abort the process on such text, so it is
             checked first.)
         """
-        _check_whole(text)
-        written = lightgbm.Booster(model_str=text).params
-        values = {
-            field.name: written[_WRITTEN_AS.get(field.name, field.name)]
-            for field in fields(LightGBMParams)
-            if field.name != "early_stopping_rounds" or written["early_stopping_round"] > 0
-        }
-        return cls(params=LightGBMParams(**values), seed=written["seed"], num_threads=num_threads)._adopt(text)
+        booster = booster_of(text, objective="binary")
+        model = cls(params=params_of(booster), seed=booster.params["seed"], num_threads=num_threads)
+        return model._adopt(text)
 
     def _settings(self, *, draws_rows: bool, stops_early: bool) -> dict[str, Any]:
-        if not 0 <= self.seed < 2**31:
-            raise InputError(f"seed must be a whole number from 0 to {2**31 - 1}, got {self.seed!r}")
-        if self.num_threads < 1:
-            raise InputError(f"num_threads must be at least 1, got {self.num_threads!r}")
-        tree_settings = {
-            field.name: getattr(self.params, field.name)
-            for field in fields(self.params)
-            if field.name not in _WRITTEN_AS
-        }
-        return {
-            **tree_settings,
-            "objective": "binary",
-            "metric": "binary_logloss",
-            "bagging_freq": 1 if draws_rows and self.params.bagging_fraction < 1.0 else 0,
-            "early_stopping_round": self.params.early_stopping_rounds if stops_early else 0,
-            "seed": self.seed,
-            "num_threads": self.num_threads,
-            "deterministic": True,
-            "force_row_wise": True,
-            "verbosity": -1,
-        }
+        settings = settings_for(
+            self.params,
+            objective="binary",
+            metric="binary_logloss",
+            seed=self.seed,
+            num_threads=self.num_threads,
+            draws_rows=draws_rows,
+        )
+        return settings | {"early_stopping_round": self.params.early_stopping_rounds if stops_early else 0}
 
     def _can_split(self, outcomes: FloatArray) -> bool:
         drawn_rows = int(len(outcomes) * self.params.bagging_fraction)
@@ -243,10 +247,14 @@ class PropensityModel:
         booster = lightgbm.Booster(model_str=text)
         unknown_customer = np.full((1, booster.num_feature()), np.nan)
         self._booster = booster
+        # Made when first asked for: most models of a search are never explained.
+        self._tree_shap = cache(lambda: TreeShap.from_text(booster.model_to_string()))
         self.feature_names_ = tuple(booster.feature_name())
         self.categorical_ = tuple(
             self.feature_names_[position] for position in booster.params.get("categorical_feature", ())
         )
+        directions = booster.params.get("monotone_constraints") or [0] * len(self.feature_names_)
+        self.monotone_ = {name: sign for name, sign in zip(self.feature_names_, directions, strict=True) if sign}
         self.best_rounds_ = booster.num_trees()
         # The last column is the expected value over the training rows, whichever customer is asked about.
         self.base_value_ = float(np.asarray(booster.predict(unknown_customer, pred_contrib=True, num_threads=1))[0, -1])
@@ -265,7 +273,14 @@ class PropensityModel:
         return 1 if len(features) == 1 else self.num_threads
 
 
-_WRITTEN_AS = {"num_rounds": "num_iterations", "early_stopping_rounds": "early_stopping_round"}
+def _monotone_settings(directions: Mapping[str, int], names: tuple[str, ...]) -> dict[str, Any]:
+    if not directions:
+        return {}
+    # "basic" would keep the two sides of a split apart by its midpoint, which costs most of what the others may learn.
+    return {
+        "monotone_constraints": [directions.get(name, 0) for name in names],
+        "monotone_constraints_method": "intermediate",
+    }
 
 
 def _constant_rows(n_features: int, outcomes: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -274,31 +289,3 @@ def _constant_rows(n_features: int, outcomes: FloatArray) -> tuple[FloatArray, F
     events = float(outcomes.sum())
     weights = np.array([events + 0.5, len(outcomes) - events + 0.5])
     return np.zeros((2, n_features)), np.array([1.0, 0.0]), weights
-
-
-def _check_whole(text: str) -> None:
-    """Refuse text whose trees are not where its header says they are.
-
-    ::
-
-        tree ... objective=binary ... tree_sizes=1064 1187 ...
-        <blank>
-        Tree=0 ...   (1064 bytes)
-        Tree=1 ...   (1187 bytes)
-        end of trees ... end of parameters ...
-    """
-    header, _, body = text.partition("\n\n")
-    entries = dict(line.partition("=")[::2] for line in header.splitlines())
-    if not text.startswith("tree\n") or not entries.get("objective", "").startswith("binary"):
-        raise InputError(
-            f"expected the text of a LightGBM model with a binary objective, got text that starts {text[:40]!r}; "
-            "train again or restore the file"
-        )
-    encoded = body.lstrip("\n").encode()
-    start = 0
-    for tree, size in enumerate(entries.get("tree_sizes", "").split()):
-        if not encoded.startswith(f"Tree={tree}\n".encode(), start):
-            raise InputError(f"the model text is damaged: tree {tree} is not where its header says; restore the file")
-        start += int(size)
-    if not encoded.startswith(b"end of trees", start) or b"end of parameters" not in encoded[start:]:
-        raise InputError("the model text is not whole: its trees or its parameters break off; restore the file")

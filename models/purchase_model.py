@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 from features.build import FeatureFrame
 from features.rfm import Rfm
 from models.btyd import BetaGeoModel, BuyTillYouDieModel, GammaGammaModel
-from models.clv import ClvTerms, discounted_clv
 
-__all__ = ["BTYD_FEATURES", "PURCHASE_FEATURES", "PurchaseModel"]
+__all__ = ["BTYD_FEATURES", "PURCHASE_FEATURES", "PurchaseModel", "spent"]
 
 FloatArray = NDArray[np.float64]
 
@@ -37,8 +36,14 @@ class PurchaseModel:
     gamma_gamma: GammaGammaModel
 
     @classmethod
-    def fit(cls, frame: FeatureFrame) -> Self:
+    def fit(cls, frame: FeatureFrame, btyd: type[BuyTillYouDieModel] = BetaGeoModel) -> Self:
         """Fit both models on the customers of a frame who have purchased.
+
+        Parameters
+        ----------
+        frame : FeatureFrame
+        btyd : type
+            Which model of how often they buy.
 
         Raises
         ------
@@ -47,8 +52,8 @@ class PurchaseModel:
         """
         rfm = Rfm.of(frame)
         return cls(
-            BetaGeoModel().fit(rfm.frequency, rfm.recency, rfm.T),
-            GammaGammaModel().fit(rfm.frequency, _spent(rfm)),
+            btyd().fit(rfm.frequency, rfm.recency, rfm.T),
+            GammaGammaModel().fit(rfm.frequency, spent(rfm)),
         )
 
     def add_features(self, frame: FeatureFrame, horizon_days: int) -> FeatureFrame:
@@ -64,25 +69,10 @@ class PurchaseModel:
         columns = [np.full(len(frame.customer_ids), np.nan) for _ in BTYD_FEATURES]
         columns[0][rfm.rows] = self.btyd.p_alive(rfm.frequency, rfm.recency, rfm.T)
         columns[1][rfm.rows] = self.btyd.expected_purchases(horizon_days, rfm.frequency, rfm.recency, rfm.T)
-        columns[2][rfm.rows] = self.gamma_gamma.expected_average_value(rfm.frequency, _spent(rfm))
+        columns[2][rfm.rows] = self.gamma_gamma.expected_average_value(rfm.frequency, spent(rfm))
         return frame.with_columns(BTYD_FEATURES, columns)
 
-    def clv(self, frame: FeatureFrame, terms: ClvTerms) -> FloatArray:
-        """Return the discounted clv of each row, shape (n,); NaN for customers who have not purchased."""
-        rfm = Rfm.of(frame)
-        clv = np.full(len(frame.customer_ids), np.nan)
-        clv[rfm.rows] = discounted_clv(
-            self.btyd,
-            self.gamma_gamma,
-            frequency=rfm.frequency,
-            recency=rfm.recency,
-            T=rfm.T,
-            monetary_value=_spent(rfm),
-            terms=terms,
-        )
-        return clv
 
-
-def _spent(rfm: Rfm) -> FloatArray:
+def spent(rfm: Rfm) -> FloatArray:
     """Return monetary_value, at least 0: a refund in parts may leave a rounding residue below it."""
     return np.maximum(rfm.monetary_value, 0.0)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from numba import njit
 
 from models.binary_classifier import FloatArray
 from models.exceptions import InputError
@@ -101,16 +102,50 @@ def top_contributions(
         )
     if k < 1:
         raise InputError(f"expected to keep at least 1 contribution a row, got k = {k}")
-    columns = np.broadcast_to(np.arange(values.shape[1]), values.shape)
-    # Sorting is stable in the last key given first, so equal sizes go by column.
-    place_above_0 = np.lexsort((columns, -values), axis=1).argsort(axis=1)
-    has_place = (values > 0) & (place_above_0 < min(towards, k))
-    kept = np.lexsort((columns, -np.abs(values), ~has_place), axis=1)[:, :k]
-    by_size = np.lexsort((kept, -np.abs(np.take_along_axis(values, kept, axis=1))), axis=1)
-    index = np.take_along_axis(kept, by_size, axis=1)
-    value = np.take_along_axis(values, index, axis=1)
-    np.put_along_axis(values, index, 0.0, axis=1)
-    return index.astype(np.int16), value, values.sum(axis=1)
+    n, k = len(values), min(k, values.shape[1])
+    index, value, other = np.empty((n, k), dtype=np.int16), np.empty((n, k)), np.empty(n)
+    _pick(values, min(towards, k), index, value, other)
+    return index, value, other
+
+
+@njit(cache=True, nogil=True)
+def _pick(values: FloatArray, towards: int, index: npt.NDArray[np.int16], value: FloatArray, other: FloatArray) -> None:
+    """Pick the reasons of each row, which are then marked in `values`; k scans cost less than one sort."""
+    for row in range(len(values)):
+        left = values[row]
+        for place in range(index.shape[1]):
+            best = _largest(left, True) if place < towards else -1
+            if best < 0:
+                best = _largest(left, False)
+            index[row, place], value[row, place] = best, left[best]
+            left[best] = np.nan
+        _order_by_size(index[row], value[row])
+        other[row] = np.nansum(left)
+
+
+@njit(cache=True, nogil=True)
+def _largest(left: FloatArray, above_0: bool) -> int:
+    """Return the first column of the largest value above 0, or else of the largest absolute one; -1 for none."""
+    best, most = -1, 0.0 if above_0 else -1.0
+    for column in range(len(left)):
+        size = left[column] if above_0 else abs(left[column])
+        if size > most:  # not so for NaN, which marks what is picked already
+            best, most = column, size
+    return best
+
+
+@njit(cache=True, nogil=True)
+def _order_by_size(index: npt.NDArray[np.int16], value: FloatArray) -> None:
+    """Order a few reasons by absolute size, largest first; of equal ones the lower column first."""
+    for i in range(1, len(index)):
+        column, weight = index[i], value[i]
+        j = i
+        while j > 0 and (
+            abs(value[j - 1]) < abs(weight) or (abs(value[j - 1]) == abs(weight) and index[j - 1] > column)
+        ):
+            index[j], value[j] = index[j - 1], value[j - 1]
+            j -= 1
+        index[j], value[j] = column, weight
 
 
 def sentence(reasons: Sequence[Reason], *, wording: Wording, most_towards: int = 3, most_against: int = 1) -> str:

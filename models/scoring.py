@@ -17,6 +17,9 @@ from features.labels import eligible_for
 from features.targets import CHURN, UPSELL
 from features.windows import Snapshot
 from models.bundle import Bundle, TargetModel
+from models.clv_wording import clv_entries
+from models.outlook import Outlook
+from models.purchase_timing import PURCHASE_DAYS
 from models.reasons import top_contributions
 from models.segments import SEGMENTS, Cutoffs, SegmentPolicy, assign_segments
 
@@ -31,7 +34,16 @@ REASONS_TOWARDS = 3
 
 # Features that are columns of a score, of a business with purchases.
 _WHOLE = ("frequency", "recency", "T", "days_since_last_purchase")
-_AMOUNTS = ("monetary_value", "p_alive", "expected_purchases", "expected_average_value")
+_AMOUNTS = ("monetary_value", "p_alive", "expected_average_value")
+# Those that the outlook gives.
+_EXPECTED = (
+    "expected_purchases",
+    "expected_purchases_low",
+    "expected_purchases_high",
+    "clv",
+    "clv_low",
+    "clv_high",
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +116,8 @@ class Scores:
         What gave them.
     frame : FeatureFrame
         All features that were read, those of the purchase model included.
-    clv : float64, shape (n,)
+    outlook : Outlook
+        What is expected of purchases to come.
     targets : mapping of name to TargetScores
     primary : int8, shape (n,)
         Index into `SEGMENTS`.
@@ -113,10 +126,15 @@ class Scores:
 
     bundle: Bundle
     frame: FeatureFrame
-    clv: FloatArray
+    outlook: Outlook
     targets: Mapping[str, TargetScores]
     primary: NDArray[np.int8]
     member: NDArray[np.bool_]
+
+    @property
+    def clv(self) -> FloatArray:
+        """Discounted margin expected, shape (n,); NaN for customers who have not purchased."""
+        return self.outlook.clv
 
     @property
     def eligible(self) -> NDArray[np.bool_]:
@@ -149,20 +167,26 @@ class Scores:
 
         The churn model has columns of its own; `propensities` holds the other targets as JSON by name.
         """
-        n = len(self.clv)
-        nothing = [None] * n
+        outlook = self.outlook
+        nothing = [None] * len(self.clv)
         known = set(self.frame.names)
         churn, upsell = self.targets.get(CHURN), self.targets.get(UPSELL)
         return {
             "segment": [SEGMENTS[i] for i in self.primary],
             "segments": [" ".join(np.array(SEGMENTS)[row]) for row in self.member],
             "eligible": self.eligible.tolist(),
-            **{
-                name: [None if v is None else int(v) for v in _or_none(self.frame[name])] if name in known else nothing
-                for name in _WHOLE
-            },
+            **{name: _whole(self.frame[name]) if name in known else nothing for name in _WHOLE},
             **{name: _or_none(self.frame[name]) if name in known else nothing for name in _AMOUNTS},
-            "clv": _or_none(self.clv),
+            **{name: _or_none(getattr(outlook, name)) for name in _EXPECTED},
+            "clv_reasons": [
+                None if told is None else _json(told)
+                for told in clv_entries(outlook.clv_inputs, outlook.clv_contributions)
+            ],
+            **{
+                f"purchase_within_{days}d": _or_none(column)
+                for days, column in zip(PURCHASE_DAYS, outlook.purchase_within.T, strict=True)
+            },
+            "purchase_likely_in_days": _whole(outlook.purchase_likely_in_days),
             "churn_probability": _or_none(self.churn_probability),
             "value_at_risk": _or_none(self.value_at_risk),
             "upsell_propensity": nothing if upsell is None else _or_none(upsell.probability),
@@ -221,23 +245,30 @@ def score(
     """
     frame = bundle.inputs.frame(log, snapshot)
     has_purchases = bundle.purchases is not None
-    clv = np.full(log.n_customers, np.nan)
-    if bundle.purchases is not None:
-        clv = bundle.purchases.clv(frame, bundle.clv_terms)
     targets = {name: _score_target(model, frame, log, snapshot) for name, model in bundle.targets.items()}
     churn, upsell = targets.get(CHURN), targets.get(UPSELL)
+    outlook = _look_ahead(bundle, frame, churn)
     primary, member = assign_segments(
         policy,
         cutoffs,
         eligible=targets[bundle.leading.name].eligible,
         churn_probability=None if churn is None else churn.probability,
-        clv=clv if has_purchases else None,
+        clv=outlook.clv if has_purchases else None,
         upsell_propensity=None if upsell is None else upsell.probability,
         T=frame["T"] if has_purchases else None,
         horizon_days=bundle.horizon_days,
         memberships=memberships,
     )
-    return Scores(bundle=bundle, frame=frame, clv=clv, targets=targets, primary=primary, member=member)
+    return Scores(bundle=bundle, frame=frame, outlook=outlook, targets=targets, primary=primary, member=member)
+
+
+def _look_ahead(bundle: Bundle, frame: FeatureFrame, churn: TargetScores | None) -> Outlook:
+    if bundle.outlook is None:
+        return Outlook.nothing(len(frame.customer_ids))
+    if churn is None or churn.model.target.kind != "inactivity":
+        return bundle.outlook.of(frame)
+    # Who does not leave by inactivity purchases: chances of a purchase have to agree with that.
+    return bundle.outlook.of(frame, churn_probability=churn.probability, churn_horizon_days=churn.model.target.horizon)
 
 
 def _score_target(model: TargetModel, frame: FeatureFrame, log: EventLog, snapshot: Snapshot) -> TargetScores:
@@ -261,6 +292,11 @@ def _told_value(value: float, categories: Sequence[str] | None) -> float | str |
 
 def _json(content: Any) -> str:
     return json.dumps(content, separators=(",", ":"), allow_nan=False)
+
+
+def _whole(column: FloatArray) -> list[int | None]:
+    """Return the values as Python integers, None for NaN."""
+    return [None if value != value else int(value) for value in column.tolist()]
 
 
 def _or_none(column: FloatArray) -> list[Any]:

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from features.targets import CHURN, Target
+from models.clv_reasons import ClvReference
+from models.clv_wording import ClvReason, clv_sentence, read_clv_reasons
 from models.reasons import Reason
 from models.wording import read_reasons, target_sentence
 from store.scores import SCORE_COLUMNS
 from store.tables import Score
 
-__all__ = ["ExplainedScore", "Explanation", "explain", "stored_columns"]
+__all__ = ["ClvExplanation", "ExplainedScore", "Explanation", "explain", "stored_columns"]
 
 _NO_CHURN_TARGET = "The model has no target named churn, so nothing is said of leaving."
 _DORMANT = (
@@ -54,6 +56,28 @@ class Explanation:
 
 
 @dataclass(frozen=True, slots=True)
+class ClvExplanation:
+    """Why one customer's clv is what it is.
+
+    Attributes
+    ----------
+    reference : ClvReference
+        The customer with whom this one is compared.
+    reference_phrase : str
+        Who that is, in words.
+    reasons : tuple of ClvReason
+        Largest first; with the clv of the reference they sum to the customer's.
+    sentence : str
+        The reasons in words.
+    """
+
+    reference: ClvReference
+    reference_phrase: str
+    reasons: tuple[ClvReason, ...]
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
 class ExplainedScore:
     """One customer's score.
 
@@ -67,12 +91,15 @@ class ExplainedScore:
         Every target of the model but churn; None for a customer whom its model does not judge.
     note : str or None
         Why there is no churn probability.
+    clv : ClvExplanation or None
+        Why the clv is what it is; None without one, or where the run that stored it kept no reasons of it.
     """
 
     columns: Mapping[str, Any]
     churn: Explanation | None
     propensities: Mapping[str, Explanation | None]
     note: str | None
+    clv: ClvExplanation | None = None
 
     def of(self, target: str) -> Explanation | None:
         """Return what is said of one target of the model."""
@@ -84,7 +111,13 @@ class ExplainedScore:
         return tuple(told for told in (self.churn, *self.propensities.values()) if told is not None)
 
 
-def explain(columns: Mapping[str, Any], *, targets: Mapping[str, Target], currency: str) -> ExplainedScore:
+def explain(
+    columns: Mapping[str, Any],
+    *,
+    targets: Mapping[str, Target],
+    currency: str,
+    clv_reference: ClvReference | None = None,
+) -> ExplainedScore:
     """Put the columns of a score, computed just now or stored by a run, into words.
 
     Parameters
@@ -94,6 +127,8 @@ def explain(columns: Mapping[str, Any], *, targets: Mapping[str, Target], curren
         Those of the model.
     currency : str
         Of the amounts in the words.
+    clv_reference : ClvReference, optional
+        The customer with whom reasons of clv compare.
     """
     churn = None
     if columns["reasons"] is not None:
@@ -109,6 +144,7 @@ def explain(columns: Mapping[str, Any], *, targets: Mapping[str, Target], curren
             if name != CHURN
         },
         note=_why_no_churn(columns, targets.get(CHURN)) if churn is None else None,
+        clv=_clv(columns, clv_reference, currency),
     )
 
 
@@ -128,6 +164,15 @@ def _explanation(target: Target, told: Mapping[str, Any], currency: str) -> Expl
         raw_margin=told["raw_margin"],
         sentence=target_sentence(target.name, reasons),
     )
+
+
+def _clv(columns: Mapping[str, Any], reference: ClvReference | None, currency: str) -> ClvExplanation | None:
+    stored = columns["clv_reasons"]
+    if stored is None or reference is None:
+        return None
+    reasons = read_clv_reasons(stored, reference, currency)
+    told = clv_sentence(reasons, columns["clv"], reference, currency)
+    return ClvExplanation(reference, reference.phrase(currency), reasons, told)
 
 
 def _why_no_churn(columns: Mapping[str, Any], churn: Target | None) -> str:

@@ -99,7 +99,12 @@ class PublishedList:
 
     def explained(self, score: Score) -> ExplainedScore:
         """Return a score of the run in words."""
-        return explain(stored_columns(score), targets=self.targets, currency=self.aggregates.currency)
+        return explain(
+            stored_columns(score),
+            targets=self.targets,
+            currency=self.aggregates.currency,
+            clv_reference=self.aggregates.clv_reference,
+        )
 
     def require(self, listing: Listing) -> None:
         """Raise `UnknownTargetError` for the list of a propensity that the model of the run does not have."""

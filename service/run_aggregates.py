@@ -8,6 +8,7 @@ from typing import Any, Literal, Self
 
 import numpy as np
 
+from models.clv_reasons import ClvReference
 from models.segments import SegmentPolicy
 from store.tables import ScoringRun
 
@@ -120,6 +121,8 @@ class RunAggregates:
         Of the model; empty for a run of before models had several.
     refused : mapping of name to str
         Targets that training refused, and why.
+    clv_reference : ClvReference or None
+        The customer with whom reasons of clv compare; None without clv or such reasons.
     """
 
     segments: Mapping[str, SegmentTotals]
@@ -130,11 +133,13 @@ class RunAggregates:
     has_clv: bool = True
     targets: Mapping[str, TargetTotals] = field(default_factory=dict)
     refused: Mapping[str, str] = field(default_factory=dict)
+    clv_reference: ClvReference | None = None
 
     @classmethod
     def of(cls, run: ScoringRun) -> Self:
         """Read the sums of a completed run."""
         stored = run.aggregates or {}
+        reference = stored.get("clv_reference")
         curve = tuple((int(contacts), float(value)) for contacts, value in stored["at_risk_curve"])
         return cls(
             segments={name: SegmentTotals.of(totals) for name, totals in stored["segments"].items()},
@@ -145,6 +150,7 @@ class RunAggregates:
             has_clv=stored.get("has_clv", True),
             targets={name: TargetTotals.of(totals) for name, totals in stored.get("targets", {}).items()},
             refused=stored.get("refused", {}),
+            clv_reference=None if reference is None else ClvReference.from_dict(reference),
         )
 
     @property

@@ -10,9 +10,12 @@ from typing import Any
 import numpy as np
 from sqlalchemy.orm import Session
 
+from features.event_log import EventLog
 from features.netting import NO_PRODUCT, ROW_ORDER, RawEvents, net
 from features.targets import Target
 from features.windows import Snapshot
+from models.change_reasons import Change
+from models.score_changes import score_changes
 from models.scoring import score
 from models.segments import Cutoffs, SegmentPolicy
 from service.bundle_cache import BundleCache, ServedModel
@@ -51,8 +54,13 @@ class ScoredCustomers:
 
     def explained(self, customer_id: str) -> ExplainedScore:
         """Return one customer's score in words."""
-        currency = self.model.bundle.currency
-        return explain(self.by_customer[customer_id], targets=self.targets, currency=currency)
+        bundle = self.model.bundle
+        return explain(
+            self.by_customer[customer_id],
+            targets=self.targets,
+            currency=bundle.currency,
+            clv_reference=None if bundle.outlook is None else bundle.outlook.reference,
+        )
 
 
 class Scorer:
@@ -96,7 +104,7 @@ class Scorer:
             model.bundle,
             SegmentPolicy.from_dict(policy),
             _cutoffs(session, model, policy_version),
-            read_events(session, customers, model.calendar, model.bundle.events_with_properties),
+            _events(session, customers, model),
             open_memberships(session, customers.keys),
             Snapshot.at(as_of, model.calendar),
         )
@@ -104,6 +112,22 @@ class Scorer:
         rows = (dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True))
         by_customer = dict(zip(customers.customer_ids, rows, strict=True))
         return ScoredCustomers(model, policy_version, as_of, by_customer)
+
+    def changes(self, session: Session, customer: CustomerKeys, since: datetime) -> dict[str, Change]:
+        """Say why the scores of one customer moved since an instant, as `score_changes` does.
+
+        Raises
+        ------
+        ModelUnavailableError
+            There is no model to score with.
+        """
+        model = self._bundles.current(session)
+        bundle, log = model.bundle, _events(session, customer, model)
+        before, now = (
+            score(bundle, bundle.policy, bundle.cutoffs, log, {}, Snapshot.at(instant, model.calendar))
+            for instant in (since, self.as_of())
+        )
+        return score_changes(before, now)
 
 
 def warm_up(model: ServedModel) -> None:
@@ -125,6 +149,10 @@ def warm_up(model: ServedModel) -> None:
     log, _ = net(one_order, model.calendar)
     bundle = model.bundle
     score(bundle, bundle.policy, bundle.cutoffs, log, {}, Snapshot.at_midnight(1, model.calendar))
+
+
+def _events(session: Session, customers: CustomerKeys, model: ServedModel) -> EventLog:
+    return read_events(session, customers, model.calendar, model.bundle.events_with_properties)
 
 
 def _cutoffs(session: Session, model: ServedModel, policy_version: int) -> Cutoffs:

@@ -30,9 +30,11 @@ __all__ = [
     "CustomerKeys",
     "find_customer",
     "find_customers",
+    "key_ranges",
     "read_chunks",
     "read_events",
     "read_log",
+    "read_range",
     "unmatched_refunds",
 ]
 
@@ -82,16 +84,27 @@ def read_chunks(
     done : float
         Share of all customers read so far, up to 1.
     """
+    for low, high, done in key_ranges(database, customers_a_chunk):
+        customers, log = read_range(database, low, high, calendar, properties_of)
+        if customers.customer_ids:
+            yield customers, log, done
+
+
+def key_ranges(database: Database, customers_a_chunk: int = _CUSTOMERS_A_CHUNK) -> list[tuple[int, int, float]]:
+    """Return (lowest key, highest key, share done by then) of the chunks that hold all customers."""
     with database.read() as session:
         last = highest_key(session)
-    for low in range(1, last + 1, customers_a_chunk):
-        high = low + customers_a_chunk - 1
-        with database.read() as session:
-            customers = customers_between(session, low, high)
-            if not customers.customer_ids:
-                continue
-            log = _read(session, customers, between(low, high), calendar, properties_of)
-        yield customers, log, min(high / last, 1.0)
+    lows = range(1, last + 1, customers_a_chunk)
+    return [(low, low + customers_a_chunk - 1, min((low + customers_a_chunk - 1) / last, 1.0)) for low in lows]
+
+
+def read_range(
+    database: Database, low: int, high: int, calendar: LocalCalendar, properties_of: Collection[str] = ()
+) -> tuple[CustomerKeys, EventLog]:
+    """Read the customers of a range of keys, and what is known of them, in one short read transaction."""
+    with database.read() as session:
+        customers = customers_between(session, low, high)
+        return customers, _read(session, customers, between(low, high), calendar, properties_of)
 
 
 def read_log(

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import delete, insert, select, tuple_, update
+from sqlalchemy import delete, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from store import drivers
+from store.bulk_load import load
 from store.engine import Database
 from store.exceptions import StoreError
 from store.tables import PublishedRun, Score, ScoringRun, SegmentListing
@@ -30,6 +31,10 @@ __all__ = [
 
 # So many rows that the lock is held for well under 100 ms.
 _ROWS_A_TRANSACTION = 1_000
+
+_PLACE = ("scoring_run_id", "segment", "rank_value", "customer_key")
+# A list of a segment is ordered by the first of these that a customer has.
+_RANKED_BY = ("value_at_risk", "clv", "churn_probability")
 
 SCORE_COLUMNS = tuple(
     column.name for column in Score.__table__.columns if column.name not in ("scoring_run_id", "customer_key")
@@ -67,26 +72,17 @@ def write(
     """
     if set(columns) != set(SCORE_COLUMNS):
         raise StoreError(f"expected the columns {', '.join(SCORE_COLUMNS)}; got {', '.join(columns)}")
-    scores = [
-        {"scoring_run_id": run_id, "customer_key": key, **dict(zip(columns, values, strict=True))}
-        for key, values in zip(customer_keys.tolist(), zip(*columns.values(), strict=True), strict=True)
-    ]
-    for start in range(0, len(scores), _ROWS_A_TRANSACTION):
-        some = scores[start : start + _ROWS_A_TRANSACTION]
-        listings = [
-            {
-                "scoring_run_id": run_id,
-                "segment": name,
-                "rank_value": rank_value,
-                "customer_key": score["customer_key"],
-            }
-            for score in some
-            for name, rank_value in _places(score)
-        ]
-        with database.write() as session:
-            session.execute(insert(Score), some)
-            if listings:
-                session.execute(insert(SegmentListing), listings)
+    names = ("scoring_run_id", "customer_key", *columns)
+    keys = customer_keys.tolist()
+    with database.bulk() as connection:
+        for start in range(0, len(keys), _ROWS_A_TRANSACTION):
+            some = slice(start, start + _ROWS_A_TRANSACTION)
+            of_some = {name: column[some] for name, column in columns.items()}
+            rows = [[run_id] * len(keys[some]), keys[some], *of_some.values()]
+            places = _places(run_id, keys[some], of_some)
+            with database.transaction(connection):
+                load(connection, Score.__tablename__, names, rows)
+                load(connection, SegmentListing.__tablename__, _PLACE, places)
 
 
 def publish(database: Database, run_id: int, *, n_customers: int, aggregates: dict[str, Any], now: datetime) -> None:
@@ -126,13 +122,17 @@ def propensity_list(target: str) -> str:
     return f"{target}_propensity"
 
 
-def _places(score: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
-    """Yield the lists that a customer stands in, each with the value that says where."""
-    rank_value = next(
-        (float(score[name]) for name in ("value_at_risk", "clv", "churn_probability") if score[name] is not None), 0.0
-    )
-    for segment in score["segments"].split():
-        yield segment, rank_value
-    if score["propensities"] is not None:
-        for target, told in json.loads(score["propensities"]).items():
-            yield propensity_list(target), float(told["probability"])
+def _places(run_id: int, keys: Sequence[int], columns: Mapping[str, Sequence[Any]]) -> list[list[Any]]:
+    """Return the columns `_PLACE` of the lists that some customers stand in, each with the value that says where."""
+    ranked_by = zip(*(columns[name] for name in _RANKED_BY), strict=True)
+    rank_values = [next((value for value in values if value is not None), 0.0) for values in ranked_by]
+    places: list[tuple[int, str, float, int]] = []
+    for key, rank_value, segments, told in zip(
+        keys, rank_values, columns["segments"], columns["propensities"], strict=True
+    ):
+        places += [(run_id, segment, rank_value, key) for segment in segments.split()]
+        if told is not None:
+            places += [
+                (run_id, propensity_list(target), of["probability"], key) for target, of in json.loads(told).items()
+            ]
+    return [list(column) for column in zip(*places, strict=True)] if places else [[] for _ in _PLACE]

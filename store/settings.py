@@ -39,6 +39,9 @@ class Settings(BaseSettings):
         "sqlite:///var/regulars.db", description="Where everything is stored: an `sqlite:///` or `postgresql://` URL."
     )
     bundle_dir: Path = Field(Path("var/bundles"), description="Directory that holds one folder per trained bundle.")
+    scoring_processes: int = Field(
+        2, ge=1, le=64, description="Processes that score all customers side by side; the result is the same."
+    )
     currency: str = Field("USD", pattern=_CURRENCY, description="The currency of the business, as ISO 4217 code.")
     currency_rates: Annotated[dict[str, float], NoDecode] = Field(
         default_factory=dict,

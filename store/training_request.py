@@ -3,10 +3,34 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, TypeAdapter
 
-__all__ = ["TrainingRequest"]
+from store.exceptions import StoreError
+
+__all__ = ["AUTO", "DEFAULT_HORIZON_DAYS", "MOST_HORIZON_DAYS", "HorizonDays", "TrainingRequest"]
+
+AUTO: Literal["auto"] = "auto"
+DEFAULT_HORIZON_DAYS = 90
+MOST_HORIZON_DAYS = 1825
+
+_Days = Annotated[int, Field(ge=1, le=MOST_HORIZON_DAYS)]
+_DAYS: TypeAdapter[int] = TypeAdapter(_Days)
+
+
+def _days_or_auto(value: object) -> int | Literal["auto"]:
+    # Either at a time, not as a union: a union complains of both, each under a name of its own.
+    if value == AUTO:
+        return AUTO
+    if isinstance(value, str) and not value.isdecimal():
+        raise ValueError(f"expected a whole number of days from 1 to {MOST_HORIZON_DAYS}, or 'auto'")
+    return _DAYS.validate_python(value)
+
+
+HorizonDays = Annotated[
+    int | Literal["auto"], PlainValidator(_days_or_auto, json_schema_input_type=_Days | Literal["auto"])
+]
 
 
 class TrainingRequest(BaseModel):
@@ -14,8 +38,9 @@ class TrainingRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    horizon_days: int = Field(
-        default=90, ge=1, le=1825, description="Days ahead that churn looks: no purchase within them is churn."
+    horizon_days: HorizonDays = Field(
+        default=DEFAULT_HORIZON_DAYS,
+        description="Days ahead that churn looks: no purchase within them is churn; auto takes what the log proposes.",
     )
     activity_days: int | None = Field(
         default=None,
@@ -34,7 +59,11 @@ class TrainingRequest(BaseModel):
     time_limit_seconds: int = Field(
         default=900, ge=1, le=86_400, description="Safety stop of the search; reaching it is recorded in the report."
     )
-
+    clv_model: str | None = Field(
+        default=None,
+        max_length=100,
+        description="The purchase model to use, such as bg_nbd; empty means the one that foretells a hold-out best.",
+    )
     targets: tuple[str, ...] | None = Field(
         default=None,
         max_length=100,
@@ -48,6 +77,13 @@ class TrainingRequest(BaseModel):
     )
 
     @property
+    def horizon(self) -> int:
+        """`horizon_days` where they are a number, as `training.churn_window.resolved` makes them."""
+        if self.horizon_days == AUTO:
+            raise StoreError("horizon_days: expected a number of days, got auto; resolve the request by its log first")
+        return self.horizon_days
+
+    @property
     def activity_window_days(self) -> int:
         """The activity window in force."""
-        return 2 * self.horizon_days if self.activity_days is None else self.activity_days
+        return 2 * self.horizon if self.activity_days is None else self.activity_days

@@ -49,7 +49,7 @@ VISIT = "Session Started"
 
 HORIZON_DAYS = 90
 N_CUSTOMERS = 1_500
-REQUEST = TrainingRequest(trials=2)
+REQUEST = TrainingRequest(trials=2, clv_model="bg_nbd")
 CHURN_TARGET = Target(name=CHURN, kind="inactivity").with_defaults(HORIZON_DAYS, None)
 PROSPECTS = ("visitor-1", "visitor-2")
 AS_OF = datetime(2024, 7, 1, tzinfo=UTC)

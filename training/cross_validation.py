@@ -13,8 +13,9 @@ from scipy.special import expit
 from features.targets import Target
 from models.calibrator import Calibrator
 from models.metrics import BinaryReport, binary_report, log_loss
+from training.comparison import Baseline, doubts
 from training.dataset import Dataset, Rows, require_enough
-from training.evaluate import calibration_points, verdict
+from training.evaluate import calibration_points
 from training.fit import (
     ClassifierSettings,
     fit_evaluated,
@@ -24,7 +25,9 @@ from training.fit import (
     out_of_fold_margins,
 )
 from training.folds import stratified_folds
+from training.monotone import monotone_directions
 from training.search import SearchResult, search
+from training.verdict import verdict
 
 __all__ = ["CrossValidation", "cross_validate"]
 
@@ -39,6 +42,8 @@ class CrossValidation:
     ----------
     y : float64, shape (n,)
         Labels of the rows.
+    customer : str array, shape (n,)
+        Whose row it is.
     fold : int64, shape (n,)
         The fold that each row was left out with.
     probability : float64, shape (n,)
@@ -51,15 +56,19 @@ class CrossValidation:
         On all rows, for the final fit; its LightGBM settings have the number of trees at which the fit stopped.
     stopped_by_time : bool
         Whether the time limit ended any of the searches.
+    seed : int
+        Of everything that is drawn.
     """
 
     y: NDArray[np.float64]
+    customer: NDArray[np.str_]
     fold: NDArray[np.int64]
     probability: NDArray[np.float64]
     baselines: dict[str, NDArray[np.float64]]
     kinds: tuple[str, ...]
     search: SearchResult
     stopped_by_time: bool
+    seed: int
 
     def with_settings(self, settings: ClassifierSettings, rows: Rows, target: Target, *, seed: int) -> dict[str, Any]:
         """Return the mean figures of other settings, fitted and measured on the same folds."""
@@ -88,15 +97,17 @@ class CrossValidation:
             its_mean, its_deviation = _summary(self.figures(probability))
             baselines[name] = {**its_mean, "standard_deviation": its_deviation}
         kind = self.search.settings.kind
-        return {
+        known = {name: Baseline(probability, is_probability=True) for name, probability in self.baselines.items()}
+        report = {
             **mean,
             "standard_deviation": deviation,
             "folds": [{**figures, "classifier": kind} for figures, kind in zip(folds, self.kinds, strict=True)],
             "baselines": baselines,
+            **doubts(self.y, self.probability, known, customer=self.customer, seed=self.seed, fold=self.fold),
             "classifier": kind,
-            "verdict": verdict(mean, {"logit_all": baselines["logit_all"]}, kind),
             "calibration_curve": calibration_points(self.y, self.probability),
         }
+        return {**report, "verdict": verdict(report)}
 
     def _folds(self) -> list[NDArray[np.bool_]]:
         return [self.fold == left_out for left_out in range(_FOLDS)]
@@ -172,12 +183,14 @@ def cross_validate(
     final = found_on(rows, ids, _FOLDS)
     return CrossValidation(
         y=rows.y,
+        customer=ids,
         fold=fold,
         probability=probability,
         baselines=baselines,
         kinds=tuple(result.settings.kind for result in found),
         search=final,
         stopped_by_time=any(result.stopped_by_time for result in (*found, final)),
+        seed=seed,
     )
 
 
@@ -209,6 +222,7 @@ def _search_within(
     found = search(
         dataset,
         features,
+        monotone=monotone_directions(target, features),
         trials=trials,
         seed=seed,
         time_limit_seconds=time_limit_seconds,

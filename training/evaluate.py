@@ -1,42 +1,22 @@
-"""How good the models are, against baselines: on the test rows for targets, on a hold-out for clv."""
+"""How good the models of targets are, against baselines, on the test rows."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from features.aggregate import Aggregate, Measure, aggregate
-from features.build import build_features
-from features.event_log import EventLog
-from features.rfm import Rfm
-from features.windows import Snapshot
-from models.baselines import nobody_returns, same_rate
-from models.btyd import BetaGeoModel, BuyTillYouDieModel
 from models.bundle import TargetModel
-from models.metrics import auc, auc_difference, binary_report, calibration_curve, holdout_errors, log_loss
-from training.dataset import Dataset
-from training.exceptions import TrainingError
+from models.metrics import auc, auc_difference, binary_report, calibration_curve
+from training.comparison import Baseline, doubts
+from training.dataset import Dataset, Rows
 from training.fit import LOGIT_RFM, ClassifierSettings, fit_evaluated, logit_all
+from training.verdict import among_buyers_in_words, verdict
 
-__all__ = ["CLV_MODELS", "calibration_points", "evaluate_clv", "evaluate_target", "predict", "verdict"]
+__all__ = ["calibration_points", "evaluate_target", "predict"]
 
-CLV_MODELS: Mapping[str, Callable[[], BuyTillYouDieModel]] = {BetaGeoModel.name: BetaGeoModel}
-
-_BASELINES_IN_WORDS = {
-    "buys_at_all": "the propensity to buy at all",
-    "days_since_last_purchase": "days since the last purchase",
-    "logit_all": "logistic regression on all features",
-    "logit_rfm": "logistic regression on RFM",
-    "own_mean_value": "the customer's own mean value",
-    "p_alive": "P(alive) of the purchase model",
-}
-
-# Differences in AUC below this are noise on a few thousand customers.
-_AUC_TIE = 0.003
+_MEAN_VALUE = "mean_order_value"
 _STANDARD_ERRORS = 1.96  # of a 95 % interval
 
 
@@ -55,9 +35,9 @@ def evaluate_target(model: TargetModel, dataset: Dataset, settings: ClassifierSe
     Returns
     -------
     dict
-        JSON-safe: the figures, the baselines' under `baselines`, the plan of snapshots, a verdict in plain words. For a
-        propensity of what only buyers can do also `among_buyers`, and `makes_segment`: whether it beats the propensity
-        to buy at all, and chance, there.
+        JSON-safe: the figures, the baselines' under `baselines`, what `doubts` says of their differences, the plan of
+        snapshots, a verdict in plain words. For a propensity of what only buyers can do also `among_buyers`, and
+        `makes_segment`: whether it beats the propensity to buy at all, and chance, there.
     """
     rows = dataset.test
     probability = predict(model, dataset)
@@ -69,16 +49,17 @@ def evaluate_target(model: TargetModel, dataset: Dataset, settings: ClassifierSe
         **figures,
         "target": model.target.to_dict(),
         "splits": dataset.method,
-        "baselines": baselines,
+        "baselines": {name: baseline.figures(rows.y) for name, baseline in baselines.items()},
+        **doubts(rows.y, probability, baselines, customer=rows.draw, seed=seed),
         "snapshots": dataset.snapshots,
         "classifier": model.classifier.kind,
-        "verdict": verdict(figures, baselines, model.classifier.kind),
         "calibration_curve": calibration_points(rows.y, probability),
     }
+    report["verdict"] = verdict(report)
     if buys is not None:
         among = _among_buyers(dataset, probability, buys)
         report |= {"among_buyers": among, "makes_segment": among["beats_buys_at_all"] and among["beats_chance"]}
-        report["verdict"] += f" {_among_buyers_in_words(among)}"
+        report["verdict"] += f" {among_buyers_in_words(among)}"
     return report
 
 
@@ -108,138 +89,61 @@ def _propensity_to_buy(
 
 def _baselines(
     model: TargetModel, dataset: Dataset, buys: NDArray[np.float64] | None, seed: int
-) -> dict[str, dict[str, float | None]]:
+) -> dict[str, Baseline]:
+    """Return what the test rows would be ranked by without the model: logistic regression, and single columns."""
     rows = dataset.test
 
-    def fitted(settings: ClassifierSettings) -> dict[str, float | None]:
-        probability = predict(fit_evaluated(settings, dataset, model.target, seed=seed), dataset)
-        return {"auc": auc(rows.y, probability), "log_loss": log_loss(rows.y, probability)}
+    def fitted(settings: ClassifierSettings) -> Baseline:
+        evaluated = fit_evaluated(settings, dataset, model.target, seed=seed)
+        return Baseline(predict(evaluated, dataset), is_probability=True)
 
     if not set(LOGIT_RFM.features) <= set(rows.names):
         return {"logit_all": fitted(logit_all(model.classifier.feature_names_))}
-    baselines = {"logit_rfm": fitted(LOGIT_RFM)}
+    found = {"logit_rfm": fitted(LOGIT_RFM)}
     if model.target.is_churn:
-        p_alive, silence = rows.inputs(("p_alive", "days_since_last_purchase")).T
-        known = ~np.isnan(p_alive)
-        baselines["days_since_last_purchase"] = {"auc": auc(rows.y[known], silence[known])}
-        baselines["p_alive"] = {"auc": auc(rows.y[known], -p_alive[known])}
+        for name, sign in (("days_since_last_purchase", 1.0), ("p_alive", -1.0)):
+            # Orders too few for a purchase model leave P(alive) out.
+            if name in rows.names:
+                found[name] = Baseline(sign * rows.inputs((name,))[:, 0])
     if buys is not None:
-        baselines["buys_at_all"] = {"auc": auc(rows.y, buys)}
-        baselines["own_mean_value"] = {"auc": auc(rows.y, _own_mean_value(dataset))}
-    return baselines
+        found["buys_at_all"] = Baseline(buys)
+        if (spent := _own_mean_value(rows)) is not None:
+            found["own_mean_value"] = Baseline(spent)
+    return {name: baseline for name, baseline in found.items() if baseline.known.any()}
 
 
-def _own_mean_value(dataset: Dataset) -> NDArray[np.float64]:
-    return np.nan_to_num(dataset.test.inputs(("mean_order_value",))[:, 0], nan=0.0)
+def _own_mean_value(rows: Rows) -> NDArray[np.float64] | None:
+    if _MEAN_VALUE not in rows.names:
+        return None
+    return np.nan_to_num(rows.inputs((_MEAN_VALUE,))[:, 0], nan=0.0)
 
 
 def _among_buyers(dataset: Dataset, probability: NDArray[np.float64], buys: NDArray[np.float64]) -> dict[str, Any]:
     """Compare rankings among those who purchase: whether there is more in it than who buys at all."""
     bought = dataset.test.bought == 1
-    y = dataset.test.y[bought]
-    low, high = _interval(auc_difference(y, probability[bought], buys[bought]))
+    rows, ours, theirs = dataset.test.where(bought), probability[bought], buys[bought]
+    low, high = _interval(rows.y, ours, theirs)
     # A score that is the same for all stands for chance: .5 whatever the rows.
-    above_chance, _ = _interval(auc_difference(y, probability[bought], np.zeros(len(y))))
+    above_chance, _ = _interval(rows.y, ours, np.zeros(len(ours)))
+    spent = _own_mean_value(rows)
+    baselines = {"buys_at_all": theirs, **({} if spent is None else {"own_mean_value": spent})}
     return {
-        "n": len(y),
-        "rate": float(y.mean()) if len(y) else None,
-        "auc": auc(y, probability[bought]) if len(y) else None,
-        "baselines": {
-            "buys_at_all": {"auc": auc(y, buys[bought]) if len(y) else None},
-            "own_mean_value": {"auc": auc(y, _own_mean_value(dataset)[bought]) if len(y) else None},
-        },
+        "n": len(ours),
+        "rate": float(rows.y.mean()) if len(ours) else None,
+        "auc": auc(rows.y, ours) if len(ours) else None,
+        "baselines": {name: Baseline(score).figures(rows.y) for name, score in baselines.items()},
         "difference": {"low": low, "high": high},
         "beats_buys_at_all": low is not None and low > 0,
         "beats_chance": above_chance is not None and above_chance > 0,
     }
 
 
-def _interval(compared: tuple[float, float] | None) -> tuple[float | None, float | None]:
+def _interval(
+    y: NDArray[np.float64], score: NDArray[np.float64], other: NDArray[np.float64]
+) -> tuple[float | None, float | None]:
+    """Return the 95 % interval of the difference in AUC; None where there are too few rows for one."""
+    compared = auc_difference(y, score, other) if len(y) else None
     if compared is None:
         return None, None
     difference, error = compared
     return difference - _STANDARD_ERRORS * error, difference + _STANDARD_ERRORS * error
-
-
-def _among_buyers_in_words(among: Mapping[str, Any]) -> str:
-    if among["auc"] is None:
-        return "Too few of the test rows purchased to say more, so it makes no segment."
-    theirs = among["baselines"]["buys_at_all"]["auc"]
-    low, high = among["difference"]["low"], among["difference"]["high"]
-    interval = f"AUC {among['auc']:.4f} against {theirs:.4f}, difference {low:+.4f} to {high:+.4f}"
-    if not among["beats_chance"]:
-        return f"Among those who buy it ranks no better than chance ({interval}), so it makes no segment."
-    if among["beats_buys_at_all"]:
-        return f"Among those who buy it says more than who buys at all ({interval})."
-    return f"Among those who buy it says no more than who buys at all ({interval}), so it makes no segment."
-
-
-def verdict(figures: Mapping[str, Any], baselines: Mapping[str, Mapping[str, Any]], kind: str) -> str:
-    """Say in plain words whether the classifier is worth its keep."""
-    name, best = max(baselines.items(), key=lambda item: item[1]["auc"] or 0.0)
-    ours, theirs = figures["auc"], best["auc"]
-    if ours is None or theirs is None:
-        return "All customers of the test rows had the same fate, so that nothing can be said of the ranking."
-    figures_in_words = f"AUC {ours:.4f} against {theirs:.4f} of {_BASELINES_IN_WORDS[name]}"
-    if kind == "logistic":
-        compared = f"AUC {ours:.4f}" if name.startswith("logit") else figures_in_words
-        return f"Logistic regression did best on the selection rows and is what is used ({compared})."
-    logit = next(figures for name, figures in baselines.items() if name.startswith("logit"))
-    better_loss = figures["log_loss"] < logit["log_loss"]
-    if ours > theirs + _AUC_TIE:
-        return f"It ranks customers better than every baseline ({figures_in_words})."
-    if ours >= theirs - _AUC_TIE:
-        loss = f"log loss {figures['log_loss']:.4f} against {logit['log_loss']:.4f} of logistic regression"
-        gain = "but its probabilities are better" if better_loss else "and its probabilities are no better either"
-        return f"It ranks customers no better than its best baseline ({figures_in_words}), {gain} ({loss})."
-    return f"It ranks customers worse than its best baseline ({figures_in_words}). Use it with care."
-
-
-def evaluate_clv(log: EventLog, *, end_day: int, holdout_days: int, model_name: str) -> dict[str, Any]:
-    """Fit a BTYD model before a hold-out and compare what it expects with what came, in purchase days a customer.
-
-    Parameters
-    ----------
-    log : EventLog
-    end_day : int
-        Local day at whose midnight the log ends.
-    holdout_days : int
-        Length of the hold-out before it.
-    model_name : str
-        One of `CLV_MODELS`.
-
-    Raises
-    ------
-    TrainingError
-        Nobody purchased before the hold-out.
-    """
-    start = Snapshot.at_midnight(end_day - holdout_days, log.calendar)
-    frame = build_features(log, start)
-    rfm = Rfm.of(frame)
-    if not len(rfm.rows):
-        raise TrainingError(
-            f"Nobody purchased before {start.date}, where a hold-out of {holdout_days} days begins. Choose a shorter "
-            "one."
-        )
-    model = CLV_MODELS[model_name]().fit(rfm.frequency, rfm.recency, rfm.T)
-    end = Snapshot.at_midnight(end_day, log.calendar)
-    bought = aggregate(log, end, (Aggregate(Measure.PURCHASE_DAYS, days=holdout_days),))[rfm.rows, 0]
-    actual = np.nan_to_num(bought, nan=0.0)
-    errors = holdout_errors(actual, model.expected_purchases(holdout_days, rfm.frequency, rfm.recency, rfm.T))
-    baselines = {
-        "same_rate": holdout_errors(actual, same_rate(rfm.frequency, rfm.T, holdout_days)),
-        "nobody_returns": holdout_errors(actual, nobody_returns(len(actual))),
-    }
-    return {
-        "model": model.name,
-        "params": dict(model.params_),
-        "log_likelihood": model.log_likelihood_,
-        "n_customers": model.n_customers_,
-        "calibration_end": (date(1970, 1, 1) + timedelta(days=start.last_day)).isoformat(),
-        "holdout": {
-            "days": holdout_days,
-            **errors,
-            "baselines": {name: {key: found[key] for key in ("mae", "rmse")} for name, found in baselines.items()},
-        },
-        "notes": list(model.certificate_.notes),
-    }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -48,11 +48,14 @@ class ClassifierSettings:
     features : tuple of str
     params : dict
         For LightGBM those of `LightGBMParams`, for logistic regression `l2` and `log1p`.
+    monotone : dict of str to int
+        Features with which LightGBM's log-odds may only rise (1) or only fall (-1); logistic regression knows none.
     """
 
     kind: Literal["lightgbm", "logistic"]
     features: tuple[str, ...]
     params: dict[str, Any]
+    monotone: dict[str, int] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as JSON-safe values."""
@@ -60,8 +63,8 @@ class ClassifierSettings:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Read what `to_dict` gave."""
-        return cls(values["kind"], tuple(values["features"]), dict(values["params"]))
+        """Read what `to_dict` gave, here or in a version that knew of no monotone features."""
+        return cls(values["kind"], tuple(values["features"]), dict(values["params"]), dict(values.get("monotone", {})))
 
     def among(self, names: Iterable[str]) -> Self:
         """Return the settings with only those of their features that are among some names."""
@@ -73,6 +76,7 @@ class ClassifierSettings:
                 key: [name for name in value if name in known] if key == "log1p" else value
                 for key, value in self.params.items()
             },
+            monotone={name: direction for name, direction in self.monotone.items() if name in known},
         )
 
     def fit(self, rows: Rows, *, seed: int, early_stopping: Rows | None = None) -> BinaryClassifier:
@@ -86,7 +90,14 @@ class ClassifierSettings:
         watched = None if early_stopping is None else (early_stopping.inputs(self.features), early_stopping.y)
         threads = 1 if len(rows.y) < _ROWS_FOR_TWO_THREADS else 2
         model = PropensityModel(params=LightGBMParams(**self.params), seed=seed, num_threads=threads)
-        return model.fit(X, rows.y, feature_names=self.features, categorical=categorical, early_stopping=watched)
+        return model.fit(
+            X,
+            rows.y,
+            feature_names=self.features,
+            categorical=categorical,
+            monotone=self.monotone,
+            early_stopping=watched,
+        )
 
     def with_rounds_of(self, classifier: BinaryClassifier) -> ClassifierSettings:
         """Return the settings that grow as many trees as a fit that stopped early."""

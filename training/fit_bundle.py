@@ -6,25 +6,28 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from functools import cached_property
 from typing import Any
 
 from features.build import FeaturePlan
 from features.event_log import EventLog
 from features.targets import CHURN, DEFAULT_TARGETS, Target, TargetSet
 from features.windows import Snapshot
+from models.btyd import PURCHASE_MODELS
 from models.bundle import Bundle
 from models.clv import ClvTerms
 from models.exceptions import ModelError
 from models.model_inputs import ModelInputs
-from models.purchase_model import PurchaseModel
+from models.outlook import PurchaseOutlook
 from models.scoring import score
 from models.segments import Cutoffs, SegmentPolicy, find_cutoffs
 from store.ingest.labels import Labels
 from store.settings import Settings
 from store.training_request import TrainingRequest
+from training.churn_window import resolved
 from training.dataset import Rows, all_labelled, build_dataset
-from training.evaluate import evaluate_clv
 from training.exceptions import TrainingError
+from training.fit_outlook import fit_outlook, outlook_report
 from training.fit_target import (
     Candidates,
     ChampionSettings,
@@ -35,13 +38,13 @@ from training.fit_target import (
     require_known_names,
 )
 from training.progress import Progress, silent
+from training.purchase_choice import PurchaseChoice, choose_purchase_model
 from training.splits import Splits, plan_splits
 from training.supplied_labels import KnownLabels, dated_dataset
 from training.target_check import log_days, refusal
 
 __all__ = ["LabelledTarget", "Training", "fit_bundle"]
 
-_CLV_MODEL = "bg_nbd"
 _TWO_YEARS = 730
 _NO_CLV = "Without purchases there is no clv and no value at risk; lists are ranked by probability alone."
 
@@ -124,6 +127,7 @@ def fit_bundle(
     """
     story = _Story()
     history = _History.of(log, settings, request, today)
+    request, horizon_note = resolved(request, history.log)
     story.note(customers=log.n_customers, events=len(history.log.value), history_days=history.days)
     asked = _asked(targets, request, labelled, history)
 
@@ -144,8 +148,16 @@ def fit_bundle(
         raise TrainingError(" ".join(refused.values()))
 
     leading = next(iter(fitted.values()))
-    clv_report, purchases = workshop.clv_report(), workshop.at_end.purchases
-    caveats = _caveats(history, purchases)
+    outlook = workshop.outlook(
+        ClvTerms(
+            horizon_days=float(settings.clv_horizon_days),
+            yearly_discount_rate=settings.yearly_discount_rate,
+            margin=settings.margin,
+        )
+    )
+    clv_report = workshop.clv_report(outlook)
+    story.step("purchase model")
+    caveats = _caveats(history, outlook)
     report = {
         "clv": None if clv_report is None else {key: value for key, value in clv_report.items() if key != "notes"},
         "targets": {name: found.report for name, found in fitted.items()},
@@ -154,19 +166,15 @@ def fit_bundle(
         "settings": {
             **request.model_dump(mode="json"),
             "activity_days": leading.model.target.activity_days,
-            "horizon_days": request.horizon_days,
+            "horizon_days": request.horizon,
         },
         "caveats": caveats,
         "notes": [
             *_notes(fitted, caveats),
+            *([horizon_note] if horizon_note else ()),
             *workshop.notes,
             *(f"No model of {name}: {why}" for name, why in refused.items()),
-            *dict.fromkeys(
-                [
-                    *(clv_report["notes"] if clv_report else ()),
-                    *(purchases.btyd.certificate_.notes if purchases else ()),
-                ]
-            ),
+            *(clv_report["notes"] if clv_report else ()),
         ],
     }
     end = history.end
@@ -174,14 +182,9 @@ def fit_bundle(
         snapshot_date=end.date.isoformat(),
         currency=settings.currency,
         timezone=settings.timezone,
-        horizon_days=request.horizon_days,
+        horizon_days=request.horizon,
         reference=workshop.at_end.reference,
-        purchases=purchases,
-        clv_terms=ClvTerms(
-            horizon_days=float(settings.clv_horizon_days),
-            yearly_discount_rate=settings.yearly_discount_rate,
-            margin=settings.margin,
-        ),
+        outlook=outlook,
         targets={name: found.model for name, found in fitted.items()},
         policy=policy,
         cutoffs=Cutoffs(at_risk_value=0.0, high_value_clv=0.0),
@@ -266,7 +269,7 @@ def _asked(
             "There are no orders to learn from before the instant that the models speak of. Run: regulars ingest "
             "events FILE, or choose a later --as-of; or supply labels: regulars train --target churn --labels FILE."
         )
-    resolved = [target.with_defaults(request.horizon_days, request.activity_days) for target in known.values()]
+    resolved = [target.with_defaults(request.horizon, request.activity_days) for target in known.values()]
     return sorted(resolved, key=lambda target: target.name != CHURN)
 
 
@@ -378,23 +381,73 @@ class _Workshop:
                 "what is known ends, were left out."
             )
 
-    def clv_report(self) -> dict[str, Any] | None:
-        """Measure the purchase model on the horizon before the end of the log; None without purchases."""
+    @cached_property
+    def choice(self) -> PurchaseChoice | None:
+        """Which purchase model foretells the horizon before the end of the log best; None without purchases."""
         history = self._history
-        if self.at_end.purchases is None:
+        if not history.has_purchases:
             return None
+        start = self._start_of_holdout
         try:
-            return evaluate_clv(
+            return choose_purchase_model(
                 history.log,
                 end_day=history.end_day,
-                holdout_days=self._request.horizon_days,
-                model_name=_CLV_MODEL,
+                holdout_days=self._request.horizon,
+                asked=self._request.clv_model,
+                seed=self._request.seed,
+                inputs=ModelInputs.fit(
+                    history.log, Snapshot.at_midnight(start, history.log.calendar), self._request.horizon, btyd=None
+                ),
+                leave_out=self._leave_out,
+                progress=self._progress,
             )
         except (TrainingError, ModelError) as error:
             if not self._may_lack_clv:
                 raise
             self.notes.append(f"The purchase model could not be checked: {error}")
             return None
+
+    def outlook(self, terms: ClvTerms) -> PurchaseOutlook | None:
+        """Learn what is to be expected of purchases; None without a model of them."""
+        inputs = self.at_end
+        if inputs.purchases is None:
+            return None
+        return fit_outlook(
+            self._history.log,
+            end_day=self._history.end_day,
+            horizon_days=self._request.horizon,
+            activity_days=self._request.activity_window_days,
+            purchases=inputs.purchases,
+            inputs=inputs,
+            terms=terms,
+            choice=self.choice,
+            seed=self._request.seed,
+            leave_out=self._leave_out,
+        )
+
+    def clv_report(self, outlook: PurchaseOutlook | None) -> dict[str, Any] | None:
+        """Measure forecasts on the horizon before the end of the log; None without purchases, or with too few."""
+        if outlook is None or self.choice is None:
+            return None
+        at_holdout = self._inputs_at(self._start_of_holdout).purchases
+        if at_holdout is None:
+            return None
+        self._progress("Checking intervals", 0.0)
+        report = outlook_report(
+            self._history.log,
+            end_day=self._history.end_day,
+            horizon_days=self._request.horizon,
+            choice=self.choice,
+            at_holdout=at_holdout,
+            outlook=outlook,
+            seed=self._request.seed,
+        )
+        self._progress("Checking intervals", 1.0)
+        return report
+
+    @property
+    def _start_of_holdout(self) -> int:
+        return self._history.end_day - self._request.horizon
 
     def _splits(self, target: Target) -> Splits:
         return plan_splits(
@@ -414,14 +467,15 @@ class _Workshop:
         return self._inputs[day]
 
     def _fit_inputs(self, log: EventLog, snapshot: Snapshot) -> ModelInputs:
-        horizon_days = self._request.horizon_days
+        horizon_days = self._request.horizon
+        btyd = PURCHASE_MODELS[self.choice.name] if self.choice else next(iter(PURCHASE_MODELS.values()))
         try:
-            return ModelInputs.fit(log, snapshot, horizon_days)
+            return ModelInputs.fit(log, snapshot, horizon_days, btyd=btyd)
         except ModelError as error:
             if not self._may_lack_clv:
                 raise
             self.notes.append(f"The purchases give no clv: {error}")
-            return ModelInputs.fit(log, snapshot, horizon_days, with_purchases=False)
+            return ModelInputs.fit(log, snapshot, horizon_days, btyd=None)
 
     def _final_like(self, evaluated: ModelInputs) -> ModelInputs:
         """Return the inputs for scoring, with at least the features that the evaluated model chose among."""
@@ -451,9 +505,9 @@ class _Story:
         self._since = now
 
 
-def _caveats(history: _History, purchases: PurchaseModel | None) -> list[str]:
+def _caveats(history: _History, outlook: PurchaseOutlook | None) -> list[str]:
     """Say what every forecast of the model has to be read with."""
-    if purchases is None:
+    if outlook is None:
         return [_NO_CLV]
     caveats = [
         "The yearly clv can't be checked against events yet; the purchase model is checked over a hold-out only."

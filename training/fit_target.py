@@ -20,6 +20,7 @@ from training.dataset import Dataset, Rows
 from training.evaluate import evaluate_target
 from training.exceptions import TrainingError
 from training.fit import ClassifierSettings, fit_evaluated, fit_final
+from training.monotone import monotone_directions
 from training.progress import Progress
 from training.search import SearchResult, search
 
@@ -170,6 +171,7 @@ def fit_by_dataset(
     found = search(
         dataset,
         usable,
+        monotone=monotone_directions(target, usable),
         trials=request.trials,
         seed=request.seed,
         time_limit_seconds=request.time_limit_seconds,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -47,6 +47,7 @@ def search(
     dataset: Dataset,
     features: tuple[str, ...],
     *,
+    monotone: Mapping[str, int],
     trials: int,
     seed: int,
     time_limit_seconds: float,
@@ -61,6 +62,8 @@ def search(
         Its test rows are not looked at.
     features : tuple of str
         What a candidate may use; BTYD outputs among them are kept only where they help.
+    monotone : mapping of str to {-1, 1}
+        Those of them with which the target is known to rise or fall; candidates are held to it only where that helps.
     trials : int
         Budget, at least 1.
     seed : int
@@ -71,13 +74,12 @@ def search(
     clock : callable
         Seconds, for the safety stop.
     """
-    without_btyd = tuple(name for name in features if name not in BTYD_FEATURES)
-    with_btyd = len(without_btyd) < len(features)
+    space = _Space(features, monotone)
     started = clock()
     stopped_by_time = False
 
     def objective(trial: optuna.Trial) -> float:
-        settings = _suggest(trial, features, without_btyd)
+        settings = space.suggest(trial)
         trial.set_user_attr("settings", settings.to_dict())
         return _selection_loss(settings, dataset, seed)
 
@@ -90,21 +92,22 @@ def search(
 
     optuna.logging.set_verbosity(logging.WARNING)
     study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed), direction="minimize")
-    study.enqueue_trial({**_FIRST, **({"with_btyd": False} if with_btyd else {})})
+    for values in space.first_trials():
+        study.enqueue_trial(values)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         study.optimize(objective, n_trials=trials, callbacks=[after_trial])
 
     best = ClassifierSettings.from_dict(study.best_trial.user_attrs["settings"])
     # Of equal ones the first is kept.
-    candidates = {**_logits(features, without_btyd), "lightgbm": best}
+    candidates = {**_logits(features, space.without_btyd), "lightgbm": best}
     losses = {
         name: float(study.best_value) if settings is best else _selection_loss(settings, dataset, seed)
         for name, settings in candidates.items()
     }
     return SearchResult(
         settings=candidates[min(losses, key=losses.__getitem__)],
-        trials=len(study.trials),
+        trials=len(study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))),
         stopped_by_time=stopped_by_time,
         selection_log_loss=losses,
     )
@@ -118,32 +121,91 @@ def _logits(features: tuple[str, ...], without_btyd: tuple[str, ...]) -> dict[st
     return {"logit_all": logit_all(without_btyd)}
 
 
-# Small and well regularised: on a few thousand customers most of what a search finds lies near it.
-_FIRST: dict[str, Any] = {
-    "learning_rate": 0.05,
-    "max_depth": 4,
-    "num_leaves": 12,
-    "min_data_in_leaf": 100,
-    "feature_fraction": 0.5,
-    "bagging_fraction": 0.8,
-    "lambda_l2": 10.0,
-}
+# Tried first, however small the budget. All are small and well regularised: on a few thousand customers most of what a
+# search finds lies near them. Stumps can't tell how features act together, which is where trees overfit first.
+_FIRST: tuple[dict[str, Any], ...] = (
+    {
+        "learning_rate": 0.05,
+        "max_depth": 4,
+        "num_leaves": 12,
+        "min_data_in_leaf": 100,
+        "feature_fraction": 0.5,
+        "bagging_fraction": 0.8,
+        "lambda_l2": 10.0,
+        "monotone": False,
+    },
+    {
+        "learning_rate": 0.1,
+        "max_depth": 1,
+        "num_leaves": 2,
+        "min_data_in_leaf": 50,
+        "feature_fraction": 0.5,
+        "bagging_fraction": 0.8,
+        "lambda_l2": 10.0,
+        "monotone": False,
+    },
+    {
+        "learning_rate": 0.05,
+        "max_depth": 2,
+        "num_leaves": 4,
+        "min_data_in_leaf": 100,
+        "feature_fraction": 0.5,
+        "bagging_fraction": 0.8,
+        "lambda_l2": 100.0,
+        "monotone": True,
+    },
+)
 
 
-def _suggest(trial: optuna.Trial, features: tuple[str, ...], without_btyd: tuple[str, ...]) -> ClassifierSettings:
-    params = LightGBMParams(
-        learning_rate=trial.suggest_float("learning_rate", 0.02, 0.15, log=True),
-        max_depth=trial.suggest_int("max_depth", 2, 6),
-        num_leaves=trial.suggest_int("num_leaves", 4, 48, log=True),
-        min_data_in_leaf=trial.suggest_int("min_data_in_leaf", 10, 400, log=True),
-        feature_fraction=trial.suggest_float("feature_fraction", 0.3, 1.0),
-        bagging_fraction=trial.suggest_float("bagging_fraction", 0.5, 1.0),
-        lambda_l2=trial.suggest_float("lambda_l2", 0.01, 100.0, log=True),
-        num_rounds=500,
-        early_stopping_rounds=30,
-    )
-    with_btyd = len(without_btyd) < len(features) and trial.suggest_categorical("with_btyd", [False, True])
-    return ClassifierSettings("lightgbm", features if with_btyd else without_btyd, asdict(params))
+class _Space:
+    """What the search may choose from.
+
+    Parameters
+    ----------
+    features : tuple of str
+        All that a candidate may use.
+    monotone : mapping of str to {-1, 1}
+        Directions that a candidate may be held to.
+    """
+
+    def __init__(self, features: tuple[str, ...], monotone: Mapping[str, int]) -> None:
+        self.features = features
+        self.without_btyd = tuple(name for name in features if name not in BTYD_FEATURES)
+        self.monotone = {name: monotone[name] for name in features if name in monotone}
+        # Choices that are none are not asked for, so that no trial is spent on them.
+        self._choices = {
+            "with_btyd": len(self.without_btyd) < len(features),
+            "monotone": bool(self.monotone),
+        }
+
+    def first_trials(self) -> list[dict[str, Any]]:
+        """Return the values of the trials that come before any that is drawn."""
+        return [
+            {name: value for name, value in {**first, "with_btyd": False}.items() if self._choices.get(name, True)}
+            for first in _FIRST
+        ]
+
+    def suggest(self, trial: optuna.Trial) -> ClassifierSettings:
+        """Draw a candidate."""
+        params = LightGBMParams(
+            learning_rate=trial.suggest_float("learning_rate", 0.02, 0.15, log=True),
+            max_depth=trial.suggest_int("max_depth", 1, 6),
+            num_leaves=trial.suggest_int("num_leaves", 2, 48, log=True),
+            min_data_in_leaf=trial.suggest_int("min_data_in_leaf", 10, 400, log=True),
+            feature_fraction=trial.suggest_float("feature_fraction", 0.3, 1.0),
+            bagging_fraction=trial.suggest_float("bagging_fraction", 0.5, 1.0),
+            lambda_l2=trial.suggest_float("lambda_l2", 0.01, 300.0, log=True),
+            num_rounds=500,
+            early_stopping_rounds=30,
+        )
+        features = self.features if self._chosen(trial, "with_btyd") else self.without_btyd
+        held_to = self.monotone if self._chosen(trial, "monotone") else {}
+        return ClassifierSettings(
+            "lightgbm", features, asdict(params), {name: held_to[name] for name in features if name in held_to}
+        )
+
+    def _chosen(self, trial: optuna.Trial, name: str) -> bool:
+        return self._choices[name] and trial.suggest_categorical(name, [False, True])
 
 
 def _selection_loss(settings: ClassifierSettings, dataset: Dataset, seed: int) -> float:

@@ -25,6 +25,7 @@ FEATURES = (
         description="Purchase days that the BTYD model expects within the horizon.",
         clause="the purchase history alone leads one to expect purchases on {value} in the coming period",
         clause_at_zero="the purchase history alone leads one to expect hardly a purchase in the coming period",
+        purchase_chance="rises",
         needs="btyd",
         minimum=0,
     ),

@@ -10,6 +10,11 @@ __all__ = ["FEATURES", "WINDOWS"]
 
 WINDOWS = (7, 30, 90, 180, 365)
 
+# Up to here more purchases are a good sign whatever else is known. Over longer times they are not: of two customers
+# who have been silent for equally long, the one who used to buy often is the likelier to be gone (Fader, Hardie & Lee
+# 2005, on the paradox of increasing frequency).
+_RECENT = 90  # days
+
 _PURCHASE_DAYS = Aggregate(Measure.PURCHASE_DAYS)
 _ORDERS = Aggregate(Measure.ORDERS)
 _ORDERS_90D = Aggregate(Measure.ORDERS, 90)
@@ -60,6 +65,7 @@ _RFM = (
         description="Days from the last purchase day to the last day observed.",
         clause="it has been {value} since the last purchase",
         clause_at_zero="the last purchase was made just now",
+        purchase_chance="falls",
         inputs=(_SINCE_LAST,),
         minimum=0,
     ),
@@ -159,6 +165,7 @@ _WINDOWED = tuple(
             clause=f"the customer bought on {{value}} in the last {days} days",
             clause_at_zero=f"there were no purchases in the last {days} days",
             lively_above=0.5,
+            purchase_chance="rises" if days <= _RECENT else None,
             inputs=(Aggregate(Measure.PURCHASE_DAYS, days),),
             minimum=0,
             maximum=days,
@@ -187,6 +194,7 @@ _RECENT_ORDERS = (
         clause="the customer placed {value} in the last 90 days",
         clause_at_zero="there were no orders in the last 90 days",
         lively_above=0.5,
+        purchase_chance="rises",
         inputs=(_ORDERS_90D,),
         minimum=0,
     ),

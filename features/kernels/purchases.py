@@ -45,11 +45,15 @@ def measure_purchases(
         n = _fold_into_days(entries, begin, end, worth, counts, last_day, days)
         if n == 0:
             continue
+        # Few customers have any, and looking for them again in each window would cost more than all else.
+        has_unmatched = False
+        for entry in range(begin, end):
+            has_unmatched |= kind[entry] == UNMATCHED_REFUND
         for row in range(len(program)):
-            measure, newest, oldest, column = program[row, :4]
+            measure, newest, oldest, column = program[row, 0], program[row, 1], program[row, 2], program[row, 3]
             low, high = _window(days, n, newest, oldest)
             result = year_phase if measure == Measure.YEAR_PHASE else _measure(measure, days, low, high)
-            if measure == Measure.VALUE:
+            if has_unmatched and measure == Measure.VALUE:
                 for entry in range(begin, end):
                     if kind[entry] == UNMATCHED_REFUND and newest <= last_day - day[entry] < oldest:
                         result += value[entry]

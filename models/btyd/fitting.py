@@ -1,29 +1,35 @@
 """Maximum likelihood for a handful of positive parameters, with a certificate of how well it went."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.optimize import minimize
 
-__all__ = ["Bound", "FitCertificate", "MeanLogLikelihood", "Optimum", "maximise"]
+from models.btyd.climbing import MeanLogLikelihood, Place, Slopes, Vector, largest_slope, rounding
+from models.btyd.information import Information
 
-Vector = NDArray[np.float64]
-MeanLogLikelihood = Callable[[Vector], tuple[float, Vector]]
-"""From the parameters' logarithms to the mean log-likelihood of a customer and its gradient in those logarithms."""
+__all__ = [
+    "CUSTOMERS_FOR_STARTS",
+    "Bound",
+    "FitCertificate",
+    "MeanLogLikelihood",
+    "Optimum",
+    "Sample",
+    "maximise",
+]
 
 Bound = tuple[float, float]
 
-POLISHED_GRADIENT = 1e-11
+CUSTOMERS_FOR_STARTS = 20_000
+"""With more customers than this, the starts are tried on so many of them."""
+
 CONVERGED_GRADIENT = 1e-6
-POLISHING_STEPS = 100
-LONGEST_STEP = 2.0
-HALVINGS = 30
-DIFFERENCE = 1e-4
-FLATTEST_CURVATURE = 1e-13
-ROUNDING = 1e-13
+
+# Neighbours lie this many standard errors from the optimum, but no further than a whole logarithm.
+NEIGHBOUR = 0.5
+FURTHEST_NEIGHBOUR = 1.0
+CLIMBS = 4
 
 
 @dataclass(frozen=True)
@@ -33,7 +39,7 @@ class FitCertificate:
     Attributes
     ----------
     converged : bool
-        Whether ``gradient_norm`` is small enough (1e-6) for the parameters to be an optimum.
+        Whether the parameters are an optimum: ``gradient_norm`` is no more than 1e-6 and no neighbour is higher.
     gradient_norm : float
         The largest slope of the mean log-likelihood in the logarithm of a parameter that is free to move.
     starts : int
@@ -42,6 +48,23 @@ class FitCertificate:
         The parameters that ended on the bound of their range: the data would push them further.
     notes : tuple of str
         What a reader of the numbers has to know, in plain words.
+    standard_errors : mapping of str to float or None
+        Of each parameter, by the delta method; None for those at a bound or not identified. Empty if nothing was
+        fitted.
+    covariance : tuple of tuple of float, shape (k, k)
+        Of the logarithms of the parameters, in their order; 0 in the rows and columns of those at a bound or not
+        identified. Empty if nothing was fitted.
+    condition_number : float or None
+        Greatest over least eigenvalue of the information matrix, in the logarithms of the parameters not at a bound;
+        None if some direction is flat or bends upwards.
+    not_identified : tuple of str
+        The parameters not at a bound of which the data tell not even the order of magnitude: a standard error above 2
+        in the logarithm.
+    neighbour_gain : float
+        The largest gain in total log-likelihood at any of the points half a standard error away, along each parameter
+        and each eigenvector of the information; at an optimum no more than rounding.
+    n_sample : int or None
+        The number of customers on which the starts were searched; None if on all. The optimum is always of all.
     """
 
     converged: bool
@@ -49,10 +72,17 @@ class FitCertificate:
     starts: int
     at_bound: tuple[str, ...]
     notes: tuple[str, ...]
+    standard_errors: Mapping[str, float | None]
+    covariance: tuple[tuple[float, ...], ...]
+    condition_number: float | None
+    not_identified: tuple[str, ...]
+    neighbour_gain: float
+    n_sample: int | None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as values that JSON can hold."""
-        return asdict(self) | {"at_bound": list(self.at_bound), "notes": list(self.notes)}
+        lists = {name: list(getattr(self, name)) for name in ("at_bound", "notes", "not_identified")}
+        return asdict(self) | lists | {"covariance": [list(row) for row in self.covariance]}
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> Self:
@@ -63,6 +93,12 @@ class FitCertificate:
             starts=int(fields["starts"]),
             at_bound=tuple(fields["at_bound"]),
             notes=tuple(fields["notes"]),
+            standard_errors=dict(fields["standard_errors"]),
+            covariance=tuple(tuple(row) for row in fields["covariance"]),
+            condition_number=fields["condition_number"],
+            not_identified=tuple(fields["not_identified"]),
+            neighbour_gain=float(fields["neighbour_gain"]),
+            n_sample=fields["n_sample"],
         )
 
 
@@ -73,7 +109,7 @@ class Optimum:
     Attributes
     ----------
     params : dict of str to float
-        The parameters themselves, not their logarithms.
+        The parameters themselves, in the unit of the data.
     mean_log_likelihood : float
         Of a customer, at these parameters.
     at_lower_bound, at_upper_bound : frozenset of str
@@ -89,25 +125,43 @@ class Optimum:
     certificate: FitCertificate
 
 
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """Some of the customers, to try the starts on: their mean log-likelihood, and how many they are."""
+
+    mean_log_likelihood: MeanLogLikelihood
+    n_customers: int
+
+
 def maximise(
     mean_log_likelihood: MeanLogLikelihood,
     *,
     starts: Sequence[Mapping[str, float]],
     bounds: Mapping[str, Bound],
+    n_customers: int,
+    sample: Sample | None = None,
+    units: Mapping[str, float] | None = None,
 ) -> Optimum:
     """Search the most likely parameters within their bounds.
 
-    A quasi-Newton search (L-BFGS-B) runs from each start; the best end is polished by Newton's method until rounding
-    decides, because L-BFGS-B stops where the likelihood is flat, well before its last digits.
+    A quasi-Newton search runs from each start, on the sample if there is one; the best end is polished on all by
+    Newton's method until rounding decides. A sample's end on a bound is not believed: then all starts are searched
+    again with everybody. If a neighbour of the optimum is higher, the climb goes on from there.
 
     Parameters
     ----------
     mean_log_likelihood : callable
-        From the logarithms, in the order of ``bounds``, to value and gradient.
+        From the logarithms, in the order of ``bounds``, to value and gradient, of all customers.
     starts : sequence of mapping
         Parameters to set out from; one outside its bounds is moved onto them.
     bounds : mapping of str to (float, float)
         Least and greatest value of each parameter, above 0.
+    n_customers : int
+        Of how many customers the likelihood is the mean.
+    sample : Sample, optional
+        Some of them.
+    units : mapping of str to float, optional
+        What one unit of a parameter during the search is in the unit of the data; 1 unless told.
 
     Returns
     -------
@@ -115,94 +169,71 @@ def maximise(
         Always with finite parameters; whether they are an optimum, the certificate says.
     """
     names = tuple(bounds)
-    lower = np.log([bounds[name][0] for name in names])
-    upper = np.log([bounds[name][1] for name in names])
-
-    def descent(point: Vector) -> tuple[float, Vector]:
-        value, gradient = mean_log_likelihood(point)
-        return -value, -gradient
-
-    ends = [
-        minimize(
-            descent,
-            np.clip(np.log([start[name] for name in names]), lower, upper),
-            jac=True,
-            method="L-BFGS-B",
-            bounds=list(zip(lower, upper, strict=True)),
-            options={"maxiter": 500, "ftol": 1e-12, "gtol": 1e-8},
-        )
-        for start in starts
-    ]
-    best = min(ends, key=lambda end: float(end.fun))
-    point, value, gradient = _polish(mean_log_likelihood, np.asarray(best.x, dtype=np.float64), lower, upper)
-    norm = _norm(gradient, _free(point, gradient, lower, upper))
-    converged = norm <= CONVERGED_GRADIENT
-    at_lower = frozenset(name for name, at_bound in zip(names, point <= lower, strict=True) if at_bound)
-    at_upper = frozenset(name for name, at_bound in zip(names, point >= upper, strict=True) if at_bound)
+    lower, upper = (np.log([bounds[name][end] for name in names]) for end in (0, 1))
+    slopes = Slopes(mean_log_likelihood, lower, upper)
+    points = [np.log([start[name] for name in names]) for start in starts]
+    place = slopes.polish(_best_end(slopes, points, sample))
+    for climb in range(CLIMBS):
+        free = slopes.free(place)
+        inside = free & (place.point > lower) & (place.point < upper)
+        information = Information.of(-n_customers * slopes.hessian(place, inside, central=True), inside)
+        highest = max((slopes.at(point) for point in _neighbours(place, information)), key=lambda other: other.value)
+        is_top = highest.value <= place.value + rounding(place.value)
+        if is_top or climb == CLIMBS - 1:
+            break
+        place = slopes.polish(highest)
+    norm = largest_slope(place, free)
+    converged = norm <= CONVERGED_GRADIENT and is_top
+    at_lower = frozenset(name for name, at_bound in zip(names, place.point <= lower, strict=True) if at_bound)
+    at_upper = frozenset(name for name, at_bound in zip(names, place.point >= upper, strict=True) if at_bound)
+    params = {name: float(np.exp(coordinate)) for name, coordinate in zip(names, place.point, strict=True)}
+    # exp(log(bound)) may miss the bound by a rounding error.
+    params |= {name: bounds[name][0] for name in at_lower} | {name: bounds[name][1] for name in at_upper}
+    params = {name: value * (units or {}).get(name, 1.0) for name, value in params.items()}
+    at_bound = at_lower | at_upper
+    known = dict(zip(names, information.identified.tolist(), strict=True))
     certificate = FitCertificate(
         converged=converged,
         gradient_norm=norm,
         starts=len(starts),
-        at_bound=tuple(name for name in names if name in at_lower | at_upper),
+        at_bound=tuple(name for name in names if name in at_bound),
         notes=()
         if converged
         else (f"The search ended before it reached an optimum (slope {norm:.1e}): don't rely on these parameters.",),
+        standard_errors={
+            name: params[name] * float(error) if known[name] else None
+            for name, error in zip(names, information.log_errors, strict=True)
+        },
+        covariance=tuple(tuple(row) for row in information.covariance.tolist()),
+        condition_number=information.condition_number,
+        not_identified=tuple(name for name in names if not known[name] and name not in at_bound),
+        neighbour_gain=n_customers * (highest.value - place.value),
+        n_sample=None if sample is None else sample.n_customers,
     )
-    params = {name: float(np.exp(coordinate)) for name, coordinate in zip(names, point, strict=True)}
-    # exp(log(bound)) may miss the bound by a rounding error.
-    params |= {name: bounds[name][0] for name in at_lower} | {name: bounds[name][1] for name in at_upper}
-    return Optimum(params, value, at_lower, at_upper, certificate)
+    return Optimum(params, place.value, at_lower, at_upper, certificate)
 
 
-def _polish(
-    mean_log_likelihood: MeanLogLikelihood, point: Vector, lower: Vector, upper: Vector
-) -> tuple[Vector, float, Vector]:
-    """Climb by Newton's method, with the parameters that press against a bound held there."""
-    value, gradient = mean_log_likelihood(point)
-    for _ in range(POLISHING_STEPS):
-        free = _free(point, gradient, lower, upper)
-        if _norm(gradient, free) <= POLISHED_GRADIENT:
-            break
-        step = _newton_step(mean_log_likelihood, point, gradient, free)
-        for halving in range(HALVINGS):
-            candidate = np.clip(point + step / 2**halving, lower, upper)
-            new_value, new_gradient = mean_log_likelihood(candidate)
-            climbed = new_value > value
-            # Close to the top the value is all rounding: there the slope decides.
-            as_high = new_value >= value - ROUNDING * (1 + abs(value))
-            flatter = _norm(new_gradient, free) < _norm(gradient, free)
-            if climbed or (as_high and flatter):
-                point, value, gradient = candidate, new_value, new_gradient
-                break
-        else:
-            break
-    return point, value, gradient
+def _best_end(slopes: Slopes, points: Sequence[Vector], sample: Sample | None) -> Place:
+    if sample is not None:
+        of_sample = Slopes(sample.mean_log_likelihood, slopes.lower, slopes.upper)
+        best = _highest(of_sample, points)
+        if ((best.point > slopes.lower) & (best.point < slopes.upper)).all():
+            return slopes.at(best.point)
+        points = [best.point, *points]
+    return _highest(slopes, points)
 
 
-def _newton_step(
-    mean_log_likelihood: MeanLogLikelihood, point: Vector, gradient: Vector, free: NDArray[np.bool_]
-) -> Vector:
-    """Return the step to the top of the local parabola; where it bends the wrong way, as far, but uphill."""
-    columns = []
-    for position in np.flatnonzero(free):
-        shift = np.zeros_like(point)
-        shift[position] = DIFFERENCE
-        _, ahead = mean_log_likelihood(point + shift)
-        _, behind = mean_log_likelihood(point - shift)
-        columns.append((ahead - behind)[free] / (2 * DIFFERENCE))
-    hessian = np.array(columns)
-    curvatures, directions = np.linalg.eigh((hessian + hessian.T) / 2)
-    lengths = directions.T @ gradient[free] / np.maximum(np.abs(curvatures), FLATTEST_CURVATURE)
-    step = np.zeros_like(point)
-    step[free] = directions @ lengths
-    longest = float(np.abs(step).max())
-    return step * min(1.0, LONGEST_STEP / longest) if longest > 0 else step
+def _highest(slopes: Slopes, points: Sequence[Vector]) -> Place:
+    return max((slopes.search(point) for point in points), key=lambda end: end.value)
 
 
-def _free(point: Vector, gradient: Vector, lower: Vector, upper: Vector) -> NDArray[np.bool_]:
-    """Tell which parameters don't press against a bound."""
-    return ~(((point <= lower) & (gradient < 0)) | ((point >= upper) & (gradient > 0)))
-
-
-def _norm(gradient: Vector, free: NDArray[np.bool_]) -> float:
-    return float(np.abs(gradient[free]).max(initial=0.0))
+def _neighbours(place: Place, information: Information) -> list[Vector]:
+    """Return points around a place, along each coordinate and each eigenvector of the information."""
+    along_eigenvectors = information.directions
+    along_coordinates = np.eye(len(place.point))
+    ways = np.concatenate([along_coordinates, along_eigenvectors])
+    # How much is known along each way, with everything else held.
+    known = np.sum((ways @ along_eigenvectors.T) ** 2 * information.eigenvalues, axis=1)
+    with_end = np.maximum(known, (NEIGHBOUR / FURTHEST_NEIGHBOUR) ** 2)
+    steps = ways * (NEIGHBOUR / np.sqrt(with_end))[:, np.newaxis]
+    return [place.point + sign * step for step in steps for sign in (1, -1)]

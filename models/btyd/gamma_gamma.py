@@ -13,6 +13,7 @@ References
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
@@ -21,8 +22,16 @@ from scipy.special import betaln, psi
 
 from models.btyd import lifetimes_bridge
 from models.btyd.checks import Column, Rule, checked_columns
-from models.btyd.fitting import Bound, Optimum, maximise
-from models.btyd.histories import FREQUENCY_RULE, distinct_rows
+from models.btyd.distinct import counted_rows, distinct_values, evenly_spread
+from models.btyd.fitting import (
+    CUSTOMERS_FOR_STARTS,
+    Bound,
+    MeanLogLikelihood,
+    Optimum,
+    Sample,
+    maximise,
+)
+from models.btyd.histories import FREQUENCY_RULE
 from models.btyd.parametric import ParametricModel
 from models.btyd.weighted_sum import weighted_sum
 from models.exceptions import FitError, InputError
@@ -132,15 +141,18 @@ class GammaGammaModel(ParametricModel):
                 f"{len(columns['frequency'])}. Wait for repeat purchases, or take a longer period."
             )
         optimum = maximise(
-            lambda log_params: _mean_log_likelihood(np.exp(log_params), spend),
+            _objective(spend),
             starts=[
                 {"p": 1.0, "q": 3.0, "v": 2.0},
                 {"p": 6.0, "q": 4.0, "v": 0.5},
                 {"p": 30.0, "q": 30.0, "v": 1.0},
             ],
             bounds=self.bounds,
+            n_customers=spend.n_customers,
+            sample=_sample(spend),
+            units={"v": spend.unit},
         )
-        self.params_ = {**optimum.params, "v": optimum.params["v"] * spend.unit}
+        self.params_ = optimum.params
         self.log_likelihood_ = float(spend.n_customers * (optimum.mean_log_likelihood - np.log(spend.unit)))
         self.n_customers_ = spend.n_customers
         self.certificate_ = replace(optimum.certificate, notes=optimum.certificate.notes + _notes(optimum))
@@ -197,23 +209,14 @@ class _Spend:
     ----------
     unit : float
         The median of m.
-    total : ndarray of float64, shape (k,)
-        x m of each distinct row.
-    customers, purchases : ndarray of float64, shape (k,)
-        How many customers have that row, and how many purchases they made.
-    frequencies, customers_by_frequency : ndarray of float64, shape (j,)
-        The distinct x, which are few: gamma functions are taken of these only.
-    log_mean_values : float
-        Sum of ln m over customers.
+    x, m, customers : ndarray of float64, shape (k,)
+        Each distinct row, and how many customers have it.
     """
 
     unit: float
-    total: Column
+    x: Column
+    m: Column
     customers: Column
-    purchases: Column
-    frequencies: Column
-    customers_by_frequency: Column
-    log_mean_values: float
 
     @classmethod
     def of(cls, frequency: Column, monetary_value: Column) -> Self:
@@ -221,33 +224,56 @@ class _Spend:
         x, m = frequency[read], monetary_value[read]
         unit = float(np.median(m)) if len(m) else 1.0
         # Sorted, so that a fit does not depend on the order in which customers come.
-        first, inverse = distinct_rows(x, m)
-        x, m = x[first], m[first] / unit
-        customers = np.bincount(inverse, minlength=len(first)).astype(np.float64)
-        frequencies, index = np.unique(x, return_inverse=True)
-        return cls(
-            unit=unit,
-            total=x * m,
-            customers=customers,
-            purchases=x * customers,
-            frequencies=frequencies,
-            customers_by_frequency=np.bincount(index, weights=customers).astype(np.float64),
-            log_mean_values=weighted_sum(customers, np.log(m)),
-        )
+        (x, m), customers = counted_rows(x, m)
+        return cls(unit, x, m / unit, customers)
 
-    @property
+    def sample(self, n_customers: int) -> "_Spend":
+        rows, customers = evenly_spread(self.customers, n_customers)
+        return _Spend(self.unit, self.x[rows], self.m[rows], customers)
+
+    @cached_property
     def n_customers(self) -> int:
         return int(self.customers.sum())
+
+    @cached_property
+    def total(self) -> Column:
+        return self.x * self.m
+
+    @cached_property
+    def purchases(self) -> Column:
+        return self.x * self.customers
+
+    @cached_property
+    def log_mean_values(self) -> float:
+        """Sum of ln m over customers."""
+        return weighted_sum(self.customers, np.log(self.m))
+
+    @cached_property
+    def by_frequency(self) -> tuple[Column, Column]:
+        """The distinct x, which are few, and their customers: gamma functions are taken of these only."""
+        frequencies, index = distinct_values(self.x)
+        return frequencies, np.bincount(index, weights=self.customers).astype(np.float64)
 
 
 def _is_read(frequency: Column, monetary_value: Column) -> NDArray[np.bool_]:
     return (frequency > 0) & (monetary_value > 0)
 
 
+def _objective(spend: _Spend) -> MeanLogLikelihood:
+    return lambda log_params: _mean_log_likelihood(np.exp(log_params), spend)
+
+
+def _sample(spend: _Spend) -> Sample | None:
+    if spend.n_customers <= CUSTOMERS_FOR_STARTS:
+        return None
+    some = spend.sample(CUSTOMERS_FOR_STARTS)
+    return Sample(_objective(some), some.n_customers)
+
+
 def _mean_log_likelihood(params: NDArray[np.float64], spend: _Spend) -> tuple[float, NDArray[np.float64]]:
     """Mean of equation (1a) of [1]_ over customers, and its gradient in the logarithms of p, q and v."""
     p, q, v = params
-    x, customers_by_x = spend.frequencies, spend.customers_by_frequency
+    x, customers_by_x = spend.by_frequency
     ratio = spend.total / v
     above_v = weighted_sum(spend.customers, np.log1p(ratio))
     below_v = weighted_sum(spend.purchases, np.log1p(1 / ratio))
@@ -265,4 +291,7 @@ def _mean_log_likelihood(params: NDArray[np.float64], spend: _Spend) -> tuple[fl
 def _notes(optimum: Optimum) -> tuple[str, ...]:
     low = [note for name, note in NOTES_AT_LOWER_BOUND.items() if name in optimum.at_lower_bound]
     high = [note for name, note in NOTES_AT_UPPER_BOUND.items() if name in optimum.at_upper_bound]
-    return (*low, *high)
+    if low or high or not optimum.certificate.not_identified:
+        return (*low, *high)
+    unknown = ", ".join(optimum.certificate.not_identified)
+    return (f"So few customers bought again that {unknown} can't be told: the values expected rest on little.",)

@@ -8,16 +8,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from models.btyd.checks import Column, Rule, checked_columns
+from models.btyd.distinct import counted_rows, distinct_values, evenly_spread
 from models.btyd.weighted_sum import weighted_sum
 
 __all__ = [
+    "DURATION_RULE",
     "FREQUENCY_RULE",
     "DistinctHistories",
-    "Durations",
     "PurchaseHistories",
-    "RepeatBuyers",
+    "Times",
     "count_rule",
-    "distinct_rows",
 ]
 
 HIGHEST_FREQUENCY = 1_000_000
@@ -38,14 +38,16 @@ def count_rule(column: str, advice: str) -> Rule:
 
 FREQUENCY_RULE = count_rule("frequency", "It counts the repeat purchase days: distinct purchase days less one.")
 
+DURATION_RULE = Rule(
+    "T",
+    "finite times of 0 or more",
+    lambda c: ~(np.isfinite(c["T"]) & (c["T"] >= 0)),
+    "It runs from the first purchase day to the last day observed; drop customers who come later.",
+)
+
 HISTORY_RULES = (
     FREQUENCY_RULE,
-    Rule(
-        "T",
-        "finite times of 0 or more",
-        lambda c: ~(np.isfinite(c["T"]) & (c["T"] >= 0)),
-        "It runs from the first purchase day to the last day observed; drop customers who come later.",
-    ),
+    DURATION_RULE,
     Rule(
         "recency",
         "finite times of 0 or more",
@@ -117,14 +119,35 @@ class PurchaseHistories:
         """
         longest = float(self.T.max(initial=0.0))
         unit = longest / LONGEST_SCALED_T if longest > 0 else 1.0
-        first, inverse = distinct_rows(self.frequency, self.recency, self.T)
-        return DistinctHistories(
-            unit=unit,
-            frequency=self.frequency[first].astype(np.intp),
-            recency=self.recency[first] / unit,
-            T=self.T[first] / unit,
-            counts=np.bincount(inverse, minlength=len(first)).astype(np.float64),
-        )
+        (x, t_x, T), counts = counted_rows(self.frequency, self.recency, self.T)
+        return DistinctHistories(unit, x.astype(np.intp), Times.of(t_x, unit), Times.of(T, unit), counts)
+
+
+@dataclass(frozen=True, eq=False)
+class Times:
+    """A column of times of which few are distinct: logarithms are taken of these and looked up by index.
+
+    Attributes
+    ----------
+    values : ndarray of float64, shape (k,)
+        The distinct times, scaled, ascending.
+    index : ndarray of intp, shape (m,)
+        For each row, which of them it is.
+    """
+
+    values: Column
+    index: NDArray[np.intp]
+
+    @classmethod
+    def of(cls, column: Column, unit: float) -> Self:
+        """Scale a column of times in the unit of the data."""
+        values, index = distinct_values(column)
+        return cls(values / unit, index)
+
+    @property
+    def rows(self) -> Column:
+        """The time of each row, shape (m,)."""
+        return self.values[self.index]
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,17 +160,28 @@ class DistinctHistories:
         One unit of scaled time, in the unit of the data.
     frequency : ndarray of intp, shape (m,)
         x.
-    recency, T : ndarray of float64, shape (m,)
-        t_x and T, scaled; the longest T is 10.
+    recency, T : Times
+        t_x and T of each row; the longest T is 10.
     counts : ndarray of float64, shape (m,)
         The number of customers with that row.
     """
 
     unit: float
     frequency: NDArray[np.intp]
-    recency: Column
-    T: Column
+    recency: Times
+    T: Times
     counts: Column
+
+    def sample(self, n_customers: int) -> "DistinctHistories":
+        """Return so many of the customers, evenly spread over the sorted rows; the same ones every time."""
+        rows, counts = evenly_spread(self.counts, n_customers)
+        return DistinctHistories(
+            unit=self.unit,
+            frequency=self.frequency[rows],
+            recency=Times(self.recency.values, self.recency.index[rows]),
+            T=Times(self.T.values, self.T.index[rows]),
+            counts=counts,
+        )
 
     @cached_property
     def n_customers(self) -> int:
@@ -157,12 +191,12 @@ class DistinctHistories:
     @cached_property
     def n_purchases(self) -> float:
         """The number of repeat purchases of all customers."""
-        return weighted_sum(self.counts, self.frequency.astype(np.float64))
+        return float(self.purchases_by_duration.sum())
 
     @cached_property
     def purchase_rate(self) -> float:
         """Repeat purchases of all customers over the scaled time for which they were observed; 0 without any."""
-        observed = weighted_sum(self.counts, self.T)
+        observed = weighted_sum(self.customers_by_duration, self.T.values)
         return self.n_purchases / observed if observed > 0 else 0.0
 
     @cached_property
@@ -171,77 +205,14 @@ class DistinctHistories:
         return np.bincount(self.frequency, weights=self.counts).astype(np.float64)
 
     @cached_property
-    def durations(self) -> "Durations":
-        """The distinct T, with customers and purchases at each."""
-        values, index = np.unique(self.T, return_inverse=True)
-        return Durations(
-            values=values,
-            index=index,
-            customers=np.bincount(index, weights=self.counts).astype(np.float64),
-            purchases=np.bincount(index, weights=self.counts * self.frequency).astype(np.float64),
-        )
+    def customers_by_duration(self) -> Column:
+        """The number of customers with each distinct T, shape (k,)."""
+        return self._by_duration(self.counts)
 
     @cached_property
-    def repeat_buyers(self) -> "RepeatBuyers":
-        """The rows with frequency above 0, as indices into the few distinct times."""
-        bought_again = self.frequency > 0
-        recency_values, recency_index = np.unique(self.recency[bought_again], return_inverse=True)
-        return RepeatBuyers(
-            frequency=self.frequency[bought_again],
-            recency_values=recency_values,
-            recency_index=recency_index,
-            duration_index=self.durations.index[bought_again],
-            counts=self.counts[bought_again],
-        )
+    def purchases_by_duration(self) -> Column:
+        """The number of repeat purchases of the customers with each distinct T, shape (k,)."""
+        return self._by_duration(self.counts * self.frequency)
 
-
-@dataclass(frozen=True, eq=False)
-class Durations:
-    """The k distinct values of T, each with its customers and their repeat purchases; ``index`` maps rows to them."""
-
-    values: Column
-    index: NDArray[np.intp]
-    customers: Column
-    purchases: Column
-
-
-@dataclass(frozen=True, eq=False)
-class RepeatBuyers:
-    """The distinct rows of those who bought again.
-
-    There are far fewer distinct times than rows: logarithms are taken of these and looked up by index.
-    """
-
-    frequency: NDArray[np.intp]
-    recency_values: Column
-    recency_index: NDArray[np.intp]
-    duration_index: NDArray[np.intp]
-    counts: Column
-
-
-def distinct_rows(*columns: Column) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Find the distinct rows of some columns of one length n.
-
-    Returns
-    -------
-    first : ndarray of intp, shape (m,)
-        For each distinct row a position at which it stands; rows ascend, the first column counting most.
-    inverse : ndarray of intp, shape (n,)
-        For each row, which of the distinct ones it is.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> first, inverse = distinct_rows(np.array([2.0, 1.0, 2.0]), np.array([5.0, 5.0, 5.0]))
-    >>> first.tolist(), inverse.tolist()
-    ([1, 0], [1, 0, 1])
-    """
-    order = np.lexsort(columns[::-1])
-    starts = np.zeros(len(order), dtype=np.bool_)
-    starts[:1] = True
-    for column in columns:
-        in_order = column[order]
-        starts[1:] |= in_order[1:] != in_order[:-1]
-    inverse = np.empty(len(order), dtype=np.intp)
-    inverse[order] = np.cumsum(starts) - 1
-    return order[starts], inverse
+    def _by_duration(self, weights: Column) -> Column:
+        return np.bincount(self.T.index, weights=weights, minlength=len(self.T.values)).astype(np.float64)

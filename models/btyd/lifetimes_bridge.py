@@ -8,26 +8,39 @@ import importlib
 import warnings
 from collections.abc import Mapping, Sequence
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from models.exceptions import InputError
 
 if TYPE_CHECKING:
-    from lifetimes import BaseFitter, BetaGeoFitter, GammaGammaFitter
+    from lifetimes import BaseFitter, BetaGeoFitter, GammaGammaFitter, ModifiedBetaGeoFitter, ParetoNBDFitter
 
-__all__ = ["beta_geo_fitter", "fitted_params", "gamma_gamma_fitter"]
+__all__ = [
+    "beta_geo_fitter",
+    "fitted_params",
+    "gamma_gamma_fitter",
+    "modified_beta_geo_fitter",
+    "pareto_nbd_fitter",
+]
 
 OPTION_THAT_LIFETIMES_SETS = "mode.chained_assignment"
 
 
 def beta_geo_fitter(params: Mapping[str, float]) -> "BetaGeoFitter":
     """Return a BG/NBD fitter of lifetimes with these parameters, ready to predict."""
-    fitter = _lifetimes().BetaGeoFitter()
-    fitter.params_ = pd.Series(dict(params))
-    fitter.predict = fitter.conditional_expected_number_of_purchases_up_to_time
-    return fitter
+    return _with_params(_lifetimes().BetaGeoFitter(), params)
+
+
+def modified_beta_geo_fitter(params: Mapping[str, float]) -> "ModifiedBetaGeoFitter":
+    """Return an MBG/NBD fitter of lifetimes with these parameters, ready to predict."""
+    return _with_params(_lifetimes().ModifiedBetaGeoFitter(), params)
+
+
+def pareto_nbd_fitter(params: Mapping[str, float]) -> "ParetoNBDFitter":
+    """Return a Pareto/NBD fitter of lifetimes with these parameters, ready to predict."""
+    return _with_params(_lifetimes().ParetoNBDFitter(), params)
 
 
 def gamma_gamma_fitter(params: Mapping[str, float]) -> "GammaGammaFitter":
@@ -53,6 +66,12 @@ def fitted_params(fitter: "BaseFitter", names: Sequence[str]) -> dict[str, float
             "Fit it first, or take the class that is made for it."
         )
     return {name: float(params[name]) for name in names}
+
+
+def _with_params(fitter: Any, params: Mapping[str, float]) -> Any:
+    fitter.params_ = pd.Series(dict(params))
+    fitter.predict = fitter.conditional_expected_number_of_purchases_up_to_time
+    return fitter
 
 
 def _lifetimes() -> ModuleType:

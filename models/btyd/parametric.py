@@ -16,6 +16,12 @@ GIVEN = FitCertificate(
     starts=0,
     at_bound=(),
     notes=("The parameters were given, not fitted.",),
+    standard_errors={},
+    covariance=(),
+    condition_number=None,
+    not_identified=(),
+    neighbour_gain=0.0,
+    n_sample=None,
 )
 
 

@@ -16,9 +16,10 @@ from features.targets import CHURN
 from features.windows import Snapshot
 from models.charts import contribution_bars
 from models.driver_words import sides_of
+from models.purchase_timing import PURCHASE_DAYS
 from service.deps import OpenDatabase, TheScorer, TheSettings
 from service.exceptions import ModelUnavailableError
-from service.explained import ExplainedScore, Explanation
+from service.explained import ClvExplanation, ExplainedScore, Explanation
 from service.modelled_targets import in_words
 from service.pages.ranked import titled
 from service.pages.templating import render
@@ -55,7 +56,7 @@ class ScorePanel:
 
     `churn_asked` is what has to come about for a customer to have left, None without a model of churn; `propensities`
     are title, probability and what has to come about, for each other target; without purchases (`has_clv`) there are no
-    amounts.
+    amounts. `chances` are those of a purchase, by days; `clv_chart` draws the reasons of the clv.
     """
 
     score: ExplainedScore
@@ -64,6 +65,8 @@ class ScorePanel:
     churn_asked: str | None
     propensities: tuple[tuple[str, float | None, str], ...]
     has_clv: bool
+    chances: tuple[tuple[int, float], ...]
+    clv_chart: Markup | None
     model_version: int
     policy_version: int
     horizon_days: int
@@ -195,11 +198,31 @@ def _panel(customer_id: str, scored: ScoredCustomers) -> ScorePanel:
             for name, told in score.propensities.items()
         ),
         has_clv=bundle.purchases is not None,
+        chances=_chances(score),
+        clv_chart=None if score.clv is None else _clv_chart(score.clv, bundle.currency),
         model_version=scored.model.version,
         policy_version=scored.policy_version,
         horizon_days=bundle.horizon_days,
         caveats=tuple(scored.model.caveats),
     )
+
+
+def _chances(score: ExplainedScore) -> tuple[tuple[int, float], ...]:
+    chances = {days: score.columns[f"purchase_within_{days}d"] for days in PURCHASE_DAYS}
+    return tuple((days, chance) for days, chance in chances.items() if chance is not None)
+
+
+def _clv_chart(told: ClvExplanation, currency: str) -> Markup:
+    chart = contribution_bars(
+        [reason.text for reason in told.reasons],
+        [reason.contribution for reason in told.reasons],
+        title="What adds to this clv and what takes off it",
+        description=f"Contributions in {currency}, the largest first, compared with {told.reference_phrase}.",
+        towards="adds to it",
+        against="takes off it",
+    )
+    # Made by our own code, which escapes every label.
+    return Markup(chart)  # noqa: S704
 
 
 def _reasons(told: Explanation) -> ReasonsPanel:

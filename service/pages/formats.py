@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-__all__ = ["amount", "count", "day", "decimal", "instant", "log_odds", "money", "percent", "total"]
+__all__ = ["amount", "count", "day", "decimal", "instant", "log_odds", "money", "percent", "signed_amount", "total"]
 
 NOTHING = "–"
 
@@ -35,6 +35,17 @@ def total(value: float | None, currency: str) -> str:
 def amount(value: float | None) -> str:
     """Write an amount whose currency stands above its column."""
     return NOTHING if value is None else f"{value:,.2f}"
+
+
+def signed_amount(value: float) -> str:
+    """Write what adds to an amount or takes off it.
+
+    Examples
+    --------
+    >>> signed_amount(140.3), signed_amount(-60.1)
+    ('+140.30', '−60.10')
+    """
+    return f"{value:+,.2f}".replace("-", "−")
 
 
 def percent(value: float | None, decimals: int = 0) -> str:

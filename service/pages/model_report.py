@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from features.targets import CHURN
-from service.pages.formats import decimal
+from service.pages.formats import NOTHING, decimal
 from service.pages.ranked import titled
 from service.pages.target_report import Comparison, TargetReport, named, part_of, read_target
 
@@ -24,7 +24,10 @@ class ModelReport:
         Churn first.
     refused : tuple of (target, why)
     clv : tuple of Comparison
-        Figures: mean absolute error, root mean squared error, in purchase days. Bars: the latter.
+        Candidates, then baselines. Figures: root mean squared error, Poisson deviance, rank correlation, error of the
+        total, mean absolute error of the median, in purchase days. Bars: the first.
+    clv_why : str or None
+        Why what is kept was kept.
     clv_facts, settings : tuple of (text, text)
     notes : tuple of str
         Without those that say again why a target was refused or a feature left out.
@@ -33,6 +36,7 @@ class ModelReport:
     targets: tuple[TargetReport, ...]
     refused: tuple[tuple[str, str], ...]
     clv: tuple[Comparison, ...]
+    clv_why: str | None
     clv_facts: tuple[tuple[str, str], ...]
     settings: tuple[tuple[str, str], ...]
     notes: tuple[str, ...]
@@ -48,6 +52,7 @@ def read_report(report: Mapping[str, Any]) -> ModelReport:
         targets=targets,
         refused=tuple((titled(name), str(why)) for name, why in refused.items()),
         clv=_clv_rows(clv),
+        clv_why=clv.get("why"),
         clv_facts=_clv_facts(clv),
         settings=tuple(_flat(part_of(report, "settings"))),
         notes=tuple(note for note in map(str, report.get("notes") or ()) if not note.endswith(told_above)),
@@ -55,20 +60,28 @@ def read_report(report: Mapping[str, Any]) -> ModelReport:
 
 
 def _clv_rows(clv: Mapping[str, Any]) -> tuple[Comparison, ...]:
-    holdout = part_of(clv, "holdout")
+    holdout, model = part_of(clv, "holdout"), str(clv.get("model", "this model"))
     if holdout.get("rmse") is None:
         return ()
-    model = named(str(clv.get("model", "this model")))
-    found = [
-        (model, True, holdout),
-        *((named(name), False, row) for name, row in part_of(holdout, "baselines").items()),
-    ]
-    largest = max((row.get("rmse") or 0.0 for _, _, row in found), default=0.0) or 1.0
+    # An older release knew one model only, and told less of it.
+    candidates = part_of(clv, "candidates") or {model: holdout}
+    baselines = part_of(clv, "baselines") or part_of(holdout, "baselines")
+    found = [*candidates.items(), *baselines.items()]
+    largest = max((row.get("rmse") or 0.0 for _, row in found), default=0.0) or 1.0
     return tuple(
         Comparison(
-            name, is_model, (decimal(row.get("mae")), decimal(row.get("rmse"))), (row.get("rmse") or 0.0) / largest
+            name=named(name),
+            is_model=name in (model, clv.get("forecast")),
+            figures=(
+                decimal(row.get("rmse")),
+                decimal(row.get("poisson_deviance")),
+                decimal(row.get("spearman")),
+                NOTHING if row.get("total_error") is None else f"{row['total_error']:+.1%}",
+                decimal(row.get("mae_of_median")),
+            ),
+            bar=(row.get("rmse") or 0.0) / largest,
         )
-        for name, is_model, row in found
+        for name, row in found
     )
 
 
@@ -78,12 +91,21 @@ def _clv_facts(clv: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
         ("hold-out", f"{holdout['days']:,} days" if "days" in holdout else None),
         ("fitted up to", clv.get("calibration_end")),
         ("customers", f"{clv['n_customers']:,}" if "n_customers" in clv else None),
+        *_interval_facts(part_of(clv, "intervals")),
         ("log likelihood", f"{clv['log_likelihood']:,.1f}" if "log_likelihood" in clv else None),
         ("bias", f"{holdout['bias']:+.3f} purchase days" if holdout.get("bias") is not None else None),
         ("rank correlation", f"{holdout['spearman']:.3f}" if holdout.get("spearman") is not None else None),
         *((name, f"{value:.4g}") for name, value in part_of(clv, "params").items()),
     ]
     return tuple((name, str(value)) for name, value in facts if value is not None)
+
+
+def _interval_facts(intervals: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [
+        (f"{intervals.get('level', 0.0):.0%} intervals of {words} covered", f"{covered:.1%}, ties split at random")
+        for part, words in (("purchase_days", "purchases"), ("value", "value"))
+        if (covered := part_of(intervals, part).get("randomised_coverage")) is not None
+    ]
 
 
 def _flat(settings: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:

@@ -17,7 +17,7 @@ from service.modelled_targets import in_words
 from service.pages.formats import count, decimal, percent
 from service.pages.ranked import titled
 
-__all__ = ["AmongBuyers", "Comparison", "LeakRow", "TargetReport", "named", "part_of", "read_target"]
+__all__ = ["AmongBuyers", "Comparison", "Difference", "LeakRow", "TargetReport", "named", "part_of", "read_target"]
 
 _NAMES = {
     "base_rate": "The same chance for everybody",
@@ -30,6 +30,11 @@ _NAMES = {
     "same_rate": "Everybody goes on at the same rate",
     "nobody_returns": "Nobody returns",
     "bg_nbd": "BG/NBD",
+    "mbg_nbd": "MBG/NBD",
+    "pareto_nbd": "Pareto/NBD",
+    "lightgbm_poisson": "Boosted trees on the purchase model",
+    "same_as_before": "Everybody buys as in the period before",
+    "mean_for_everybody": "The same rate for everybody",
     "lightgbm": "Boosted trees",
     "logistic": "Logistic regression",
 }
@@ -66,6 +71,24 @@ class Comparison:
     is_model: bool
     figures: tuple[str, ...]
     bar: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """How far the model is from its best baseline by one figure.
+
+    Attributes
+    ----------
+    figure : str
+    interval : str
+        Of 95 %, of the model's figure less the baseline's.
+    against : str
+        Name of the baseline.
+    """
+
+    figure: str
+    interval: str
+    against: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +136,8 @@ class TargetReport:
         Whether figures are means over folds, with their standard deviation.
     rows : tuple of Comparison
         Figures: AUC, log loss. Bars: AUC above a coin toss.
+    differences : tuple of Difference
+        From the best baseline by each of these figures.
     figures : tuple of (text, number)
         Further figures of the model.
     calibration_chart : Markup or None
@@ -129,6 +154,7 @@ class TargetReport:
     splits: str | None
     has_deviations: bool
     rows: tuple[Comparison, ...]
+    differences: tuple[Difference, ...]
     figures: tuple[tuple[str, str], ...]
     calibration_chart: Markup | None
     snapshots: tuple[tuple[str, str], ...]
@@ -148,6 +174,7 @@ def read_target(name: str, told: Mapping[str, Any]) -> TargetReport:
         splits=None if told.get("splits") is None else str(told["splits"]).replace("_", " "),
         has_deviations=bool(part_of(told, "standard_deviation")),
         rows=_rows(told, ("auc", "log_loss")),
+        differences=_differences(told),
         figures=tuple(_further_figures(name, told)),
         calibration_chart=_calibration(name, part_of(told, "calibration_curve")),
         snapshots=tuple(
@@ -207,10 +234,25 @@ def _further_figures(name: str, told: Mapping[str, Any]) -> list[tuple[str, str]
     if told.get("rate") is not None:
         figures.append(("of them churned" if is_churn else "for whom it came about", percent(told["rate"], 1)))
     figures += [(text, _with_deviation(told, key)) for key, text in _FURTHER_FIGURES if told.get(key) is not None]
+    perfect = part_of(told, "calibration_error_if_perfect")
+    if perfect:
+        figures.append(
+            ("of it chance alone would leave", f"{decimal(perfect.get('mean'))}, up to {decimal(perfect.get('p95'))}")
+        )
     if told.get("lift_at_10") is not None:
         among = "lift among the 10 % most likely to churn" if is_churn else "lift among the 10 % most likely"
         figures.append((among, _with_deviation(told, "lift_at_10")))
     return figures
+
+
+def _differences(told: Mapping[str, Any]) -> tuple[Difference, ...]:
+    found = []
+    for figure, text in (("auc", "AUC"), ("log_loss", "Log loss")):
+        difference = part_of(part_of(told, "differences"), figure)
+        low, high = (difference.get(end) for end in ("low", "high"))
+        if low is not None and high is not None:
+            found.append(Difference(text, f"{low:+.3f} to {high:+.3f}", named(str(difference.get("against", "")))))
+    return tuple(found)
 
 
 def _among_buyers(among: Mapping[str, Any]) -> AmongBuyers | None:

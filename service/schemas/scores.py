@@ -7,13 +7,15 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from service.explained import ExplainedScore, Explanation
+from service.explained import ClvExplanation, ExplainedScore, Explanation
 from service.modelled_targets import horizon_of
 from service.parameters import CustomerId
 from service.published_list import PublishedList
 from service.scorer import ScoredCustomers
 
 __all__ = [
+    "ClvReasonOut",
+    "ClvReasonsOut",
     "MadeWith",
     "Probability",
     "PropensityOut",
@@ -37,8 +39,17 @@ _NUMBERS_EXAMPLE: dict[str, Any] = {
     "days_since_last_purchase": 97,
     "p_alive": 0.81,
     "expected_purchases": 1.3,
+    "expected_purchases_low": 0.0,
+    "expected_purchases_high": 3.0,
     "expected_average_value": 50.1,
     "clv": 214.6,
+    "clv_low": 0.0,
+    "clv_high": 480.2,
+    "purchase_within_30d": 0.24,
+    "purchase_within_60d": 0.41,
+    "purchase_within_90d": 0.52,
+    "purchase_within_180d": 0.68,
+    "purchase_likely_in_days": 84,
     "churn_probability": 0.48,
     "value_at_risk": 103.0,
     "upsell_propensity": 0.18,
@@ -65,6 +76,28 @@ _REASONS_EXAMPLE: dict[str, Any] = {
     "back to buy on 7 days.",
     "note": None,
     "caveats": ["With 546 days of history, season can't be told from trend."],
+    "clv_reasons": {
+        "reference": "the typical active customer, who came back to buy on 3 days over 210 days, for USD 34.20 a day "
+        "on average, most recently 45 days ago",
+        "reference_clv": 92.5,
+        "reasons": [
+            {
+                "feature": "frequency",
+                "value": 7.0,
+                "typical": 3.0,
+                "contribution": 140.3,
+                "text": "the customer has come back to buy on 7 days, more often than is typical",
+            },
+            {
+                "feature": "days_since_last_purchase",
+                "value": 97.0,
+                "typical": 45.0,
+                "contribution": -60.1,
+                "text": "it has been 97 days since the last purchase, longer than is typical",
+            },
+        ],
+        "sentence": "USD 214.60 is expected of the customer, USD 122.10 more than of the typical active customer.",
+    },
     "propensities": {
         "upsell": {
             "description": "orders worth more than 1.25 times what was expected, on average",
@@ -125,9 +158,27 @@ class ScoreNumbers(BaseModel):
         description="P(alive) of the purchase model; 1 for one-time buyers, which says nothing of health."
     )
     expected_purchases: float | None = Field(description="Purchase days expected within the horizon of the model.")
+    expected_purchases_low: float | None = Field(
+        description="Lower bound of an 80 % interval for the purchase days that will come."
+    )
+    expected_purchases_high: float | None = Field(description="Upper bound of that interval.")
     expected_average_value: float | None = Field(description="Expected value of a purchase day, in `currency`.")
     clv: float | None = Field(
         description="Discounted margin expected over the clv horizon, in `currency`; null without purchases."
+    )
+    clv_low: float | None = Field(
+        description="Lower bound of an 80 % interval for what will come over the clv horizon, in `currency`; 0 where "
+        "no purchase at all is that probable."
+    )
+    clv_high: float | None = Field(description="Upper bound of that interval.")
+    purchase_within_30d: Probability | None = Field(
+        description="Chance of a purchase within 30 days; null for a customer whom no model of inactivity judges."
+    )
+    purchase_within_60d: Probability | None = Field(description="Within 60 days.")
+    purchase_within_90d: Probability | None = Field(description="Within 90 days.")
+    purchase_within_180d: Probability | None = Field(description="Within 180 days.")
+    purchase_likely_in_days: int | None = Field(
+        description="Days until the chance of a purchase reaches one half; null where it doesn't within a year."
     )
     churn_probability: Probability | None = Field(
         description="Calibrated probability of leaving within the horizon: no purchase, or what else the target is."
@@ -180,6 +231,38 @@ class PropensityOut(BaseModel):
         )
 
 
+class ClvReasonOut(BaseModel):
+    """One input's part in a clv."""
+
+    feature: str = Field(description="frequency, recency, days_since_last_purchase or monetary_value.")
+    value: float | None = Field(description="The customer's own; null for the value of repeat purchases without any.")
+    typical: float | None = Field(description="That of the reference customer.")
+    contribution: float = Field(description="What it adds to the clv of the reference customer, in `currency`.")
+    text: str = Field(description="The value as a clause that a person can say.")
+
+
+class ClvReasonsOut(BaseModel):
+    """Why a clv is what it is: exact Shapley values in currency.
+
+    reference_clv plus the contributions of the four inputs is clv.
+    """
+
+    reference: str = Field(description="The customer compared with, in words.")
+    reference_clv: float = Field(description="That customer's clv.")
+    reasons: list[ClvReasonOut] = Field(description="The four inputs, the one that weighs most first.")
+    sentence: str = Field(description="The reasons as a person would say them.")
+
+    @classmethod
+    def of(cls, told: ClvExplanation) -> Self:
+        """Return the reasons of one customer."""
+        return cls(
+            reference=told.reference_phrase,
+            reference_clv=told.reference.clv,
+            reasons=[ClvReasonOut.model_validate(reason, from_attributes=True) for reason in told.reasons],
+            sentence=told.sentence,
+        )
+
+
 class Score(ScoreNumbers, MadeWith):
     """One customer's score, with its reasons.
 
@@ -197,6 +280,7 @@ class Score(ScoreNumbers, MadeWith):
     raw_margin: float | None = Field(description="Log-odds of churn before calibration.")
     sentence: str | None = Field(description="The reasons as a person would say them.")
     note: str | None = Field(description="Why there is no churn probability; null where there is one.")
+    clv_reasons: ClvReasonsOut | None = Field(description="Why the clv is what it is; null without one.")
     caveats: list[str] = Field(description="What every forecast of this model has to be read with.")
     propensities: dict[str, PropensityOut | None] = Field(
         description="What the model says by target, churn apart; null for a customer whom it does not judge."
@@ -283,6 +367,7 @@ def _explained(score: ExplainedScore) -> dict[str, Any]:
         **(nothing if score.churn is None else _log_odds(score.churn)),
         "sentence": None if score.churn is None else score.churn.sentence,
         "note": score.note,
+        "clv_reasons": None if score.clv is None else ClvReasonsOut.of(score.clv),
         "propensities": {
             name: None if told is None else PropensityOut.of(told) for name, told in score.propensities.items()
         },

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, text
 
+from store.bulk_load import Values, load
 from store.engine import Database
 from store.ingest.batch import Batch, KnownEvents, Rows, optional
 from store.ingest.canonical import CanonicalRows
@@ -16,7 +17,7 @@ from store.ingest.identity import RowIdentities
 from store.ingest.keys import KeyCache
 from store.ingest.orders import HeadDetails, LineContent, OrderComparison, StoredHead, merge
 from store.ingest.proven_keys import OtherWriters
-from store.ingest.staging import NewRows, StagingTable, Values, load
+from store.ingest.staging import NewRows, StagingTable
 
 __all__ = ["EVENTS_A_TRANSACTION", "ROWS_A_TRANSACTION", "EventWriter", "OrderConflict", "Written"]
 

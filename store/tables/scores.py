@@ -66,8 +66,20 @@ class Score(Base):
     days_since_last_purchase: Mapped[int | None]
     p_alive: Mapped[float | None]
     expected_purchases: Mapped[float | None]
+    expected_purchases_low: Mapped[float | None]
+    expected_purchases_high: Mapped[float | None]
     expected_average_value: Mapped[float | None]
     clv: Mapped[float | None]
+    clv_low: Mapped[float | None]
+    clv_high: Mapped[float | None]
+    clv_reasons: Mapped[str | None] = mapped_column(doc="JSON: [[input, value, contribution in currency], …].")
+    purchase_within_30d: Mapped[float | None]
+    purchase_within_60d: Mapped[float | None]
+    purchase_within_90d: Mapped[float | None]
+    purchase_within_180d: Mapped[float | None]
+    purchase_likely_in_days: Mapped[int | None] = mapped_column(
+        doc="Days until the chance of a purchase reaches one half; null where it doesn't within a year."
+    )
     churn_probability: Mapped[float | None]
     value_at_risk: Mapped[float | None]
     upsell_propensity: Mapped[float | None]

@@ -21,6 +21,7 @@ import pytest
 from sqlalchemy import select
 
 from cli.main import app
+from models.btyd import PURCHASE_MODELS
 from models.segments import SEGMENTS, SegmentPolicy
 from service.segment_csv import CSV_COLUMNS
 from store import policies, registry
@@ -51,6 +52,17 @@ CLV_KEYS = {
         },
     },
 }
+FURTHER_CLV_KEYS = {
+    "asked",
+    "baselines",
+    "candidates",
+    "forecast",
+    "gamma_gamma",
+    "holdout_days",
+    "intervals",
+    "kept",
+    "why",
+}
 FIGURES = {
     "n": int,
     "rate": float,
@@ -59,6 +71,8 @@ FIGURES = {
     "log_loss": float,
     "brier": float,
     "calibration_error": float,
+    "calibration_error_if_perfect": {"mean": float, "p95": float},
+    "differences": {name: {"against": str, "low": float, "high": float} for name in ("auc", "log_loss")},
     "lift_at_10": float,
     "splits": str,
     "snapshots": {"train": list, "early_stopping": list, "calibration": list, "test": str},
@@ -264,7 +278,11 @@ def test_evaluate_prints_exactly_the_documented_json(regulars: Regulars, at: At)
     assert shown.exit_code == 0, shown.err
     printed = json.loads(shown.out)
     assert set(printed) == {"clv", "targets"}
-    assert _shape(printed["clv"]) == CLV_KEYS
+    clv = printed["clv"]
+    assert set(clv) == set(CLV_KEYS) | FURTHER_CLV_KEYS
+    assert _shape({key: clv[key] for key in CLV_KEYS}) == CLV_KEYS
+    assert {*PURCHASE_MODELS, "lightgbm_poisson"} == set(clv["candidates"])
+    assert all(clv["candidates"][name]["certificate"]["converged"] for name in PURCHASE_MODELS)
     assert _shape(printed["targets"]) == TARGET_KEYS
     assert printed["clv"]["holdout"]["days"] == 90
     assert "NaN" not in shown.out
@@ -273,10 +291,11 @@ def test_evaluate_prints_exactly_the_documented_json(regulars: Regulars, at: At)
 
 def test_evaluate_takes_another_hold_out_and_works_without_a_model(regulars: Regulars, at: At) -> None:
     at("untrained")
-    shown = regulars("evaluate", "--holdout-days", 200, "--clv-model", "bg_nbd", "--json")
+    shown = regulars("evaluate", "--holdout-days", 200, "--clv-model", "mbg_nbd", "--json")
     printed = json.loads(shown.out)
     assert printed["targets"] == {}
     assert printed["clv"]["holdout"]["days"] == 200
+    assert (printed["clv"]["model"], printed["clv"]["asked"]) == ("mbg_nbd", "mbg_nbd")
     assert printed["clv"]["calibration_end"] == "2023-12-13"
     assert "No model is trained yet. Run: regulars train" in " ".join(shown.err.split())
 
@@ -286,7 +305,9 @@ def test_evaluate_shows_tables_with_bars(regulars: Regulars, at: At) -> None:
     shown = regulars("evaluate", "--model", "champion")
     assert shown.exit_code == 0
     assert "█" in shown.out
-    for words in ("nobody returns", "same rate", "p alive", "log-likelihood", "buys at all", "who bought"):
+    for words in ("nobody returns", "same rate", "* bg nbd", "pareto nbd", "gamma gamma", "±", "intervals of bg nbd"):
+        assert words in shown.out
+    for words in ("p alive", "log-likelihood", "buys at all", "who bought"):
         assert words in shown.out
 
 

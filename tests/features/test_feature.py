@@ -239,6 +239,7 @@ def test_the_hash_changes_with_what_decides_values_and_not_with_text() -> None:
     feature = CATALOGUE["value_30d"]
     same = replace(feature, description="Other words.", clause="it came to {value}", driver="season", minimum=-1.0)
     assert same.definition_hash == feature.definition_hash
+    assert replace(feature, purchase_chance="rises").definition_hash == feature.definition_hash
     for changed in (
         replace(feature, name="value_31d"),
         replace(feature, inputs=(Aggregate(Measure.VALUE, 31),)),

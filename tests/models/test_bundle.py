@@ -27,6 +27,7 @@ FILES = (
     "churn.classifier.txt",
     "gamma_gamma.json",
     "manifest.json",
+    "outlook.json",
     "report.json",
     "upsell.calibrator.json",
     "upsell.classifier.txt",
@@ -65,16 +66,16 @@ def test_a_loaded_bundle_scores_bit_for_bit_as_the_one_that_was_saved(bundle: Bu
 
 def test_everything_else_of_a_bundle_comes_back_too(bundle: Bundle, folder: Path) -> None:
     loaded = load_bundle(folder)
-    plain = ("snapshot_date", "currency", "timezone", "horizon_days", "clv_terms", "policy", "cutoffs", "reference")
+    plain = ("snapshot_date", "currency", "timezone", "horizon_days", "policy", "cutoffs", "reference")
     for name in (*plain, "report"):
         assert getattr(loaded, name) == getattr(bundle, name), name
     for target, model in bundle.targets.items():
         of_loaded = loaded.targets[target]
         for name in ("target", "base_rate", "edges", "makes_segment"):
             assert getattr(of_loaded, name) == getattr(model, name), name
-    assert loaded.purchases is not None
-    assert bundle.purchases is not None
-    assert loaded.purchases.btyd.to_dict() == bundle.purchases.btyd.to_dict()
+    assert loaded.outlook is not None
+    assert bundle.outlook is not None
+    assert loaded.outlook.to_files() == bundle.outlook.to_files()
 
 
 def test_a_loaded_bundle_is_saved_as_the_same_bytes(bundle: Bundle, folder: Path, tmp_path: Path) -> None:
@@ -138,7 +139,7 @@ def _with_a_stranger(manifest: dict[str, Any]) -> None:
 
 
 def _of_tomorrow(manifest: dict[str, Any]) -> None:
-    manifest["format"] = 3
+    manifest["format"] = 4
 
 
 @pytest.mark.parametrize(
@@ -146,7 +147,7 @@ def _of_tomorrow(manifest: dict[str, Any]) -> None:
     [
         (_without_report, "lists btyd.json, .*; expected .*report.json"),
         (_with_a_stranger, "lists a file by the name of ../../secret"),
-        (_of_tomorrow, "has format 3, expected 2. Train again"),
+        (_of_tomorrow, "has format 4, expected 3. Train again"),
     ],
 )
 def test_a_manifest_of_another_making_is_refused(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn import metrics as sklearn_metrics
 
-from models.baselines import days_since_last_purchase, nobody_returns, same_rate
+from models.baselines import days_since_last_purchase, mean_for_everybody, nobody_returns, same_rate
 from models.exceptions import InputError
 from models.metrics import (
     auc,
@@ -22,7 +22,9 @@ from models.metrics import (
     holdout_errors,
     lift_at,
     log_loss,
+    poisson_deviance,
     spearman,
+    total_error,
 )
 
 CDNOW = Path(__file__).resolve().parents[2] / ".." / "shared" / "data" / "cdnow"
@@ -189,6 +191,31 @@ def test_holdout_errors_of_a_case_worked_by_hand() -> None:
 def test_rank_correlation_with_a_constant_is_not_defined() -> None:
     assert holdout_errors(np.array([1.0, 2.0]), np.array([3.0, 3.0]))["spearman"] is None
     assert spearman(np.array([1.0]), np.array([1.0])) is None
+
+
+def test_poisson_deviance_equals_that_of_sklearn_and_predictions_of_nothing_count_as_a_thousandth() -> None:
+    rng = np.random.default_rng(2)
+    predicted = rng.gamma(1.0, 2.0, 500) + 0.001
+    actual = rng.poisson(predicted).astype(float)
+    expected = sklearn_metrics.mean_poisson_deviance(actual, predicted)
+    assert poisson_deviance(actual, predicted) == pytest.approx(expected, rel=1e-12)
+    assert poisson_deviance(actual, actual) == pytest.approx(0.002 * np.mean(actual == 0), rel=1e-9)
+    # 2 [3 log(3 / .001) - (3 - .001)] by hand.
+    assert poisson_deviance(np.array([3.0]), np.array([0.0])) == pytest.approx(42.0402054, abs=1e-7)
+    with pytest.raises(InputError, match="counts of 0 or more, got -1"):
+        poisson_deviance(np.array([-1.0]), np.array([1.0]))
+
+
+def test_the_error_of_a_total_has_a_sign_and_is_not_defined_where_nothing_came() -> None:
+    assert total_error(np.array([1.0, 3.0]), np.array([2.0, 1.0])) == pytest.approx(-0.25)
+    assert total_error(np.array([1.0, 3.0]), np.array([5.0, 0.0])) == pytest.approx(0.25)
+    assert total_error(np.zeros(2), np.ones(2)) is None
+
+
+def test_the_mean_for_everybody_is_that_of_all_days_observed() -> None:
+    predicted = mean_for_everybody(np.array([0.0, 2.0, 4.0]), np.array([0.0, 100.0, 200.0]), 30.0)
+    assert predicted == pytest.approx([0.6, 0.6, 0.6])
+    assert mean_for_everybody(np.zeros(2), np.zeros(2), 30.0).tolist() == [0.0, 0.0]
 
 
 def test_baselines_have_the_holdout_errors_measured_on_the_cdnow_sample() -> None:

@@ -17,6 +17,7 @@ from models.exceptions import InputError, NotFittedError
 from models.logistic import LogisticModel
 from models.metrics import auc
 from models.propensity import LightGBMParams, PropensityModel
+from models.tree_shap import TreeShap
 
 CDNOW = Path(__file__).resolve().parents[2] / ".." / "shared" / "data" / "cdnow"
 NAMES = ("days_since_last_purchase", "purchases_90d", "mean_gap", "tenure")
@@ -179,6 +180,80 @@ def test_a_constant_model_knows_which_features_are_categorical() -> None:
     assert model.categorical_ == ("city",)
 
 
+def zigzag(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Log-odds that rise with the first feature, but for a dent, fall with the second, and step up with the third."""
+    rng = np.random.default_rng(seed)
+    X = rng.uniform(0, 10, (n, 3))
+    log_odds = X[:, 0] / 2 - 2.5 * ((X[:, 0] > 4) & (X[:, 0] < 6)) - X[:, 1] / 3 + (X[:, 2] > 7)
+    y = (rng.random(n) < expit(log_odds)).astype(float)
+    X[rng.random(n) < 0.1] *= np.array([np.nan, 1, 1])
+    return X, y
+
+
+def zigzag_model(monotone: dict[str, int], params: LightGBMParams = PARAMS) -> PropensityModel:
+    X, y = zigzag(3000, seed=1)
+    model = PropensityModel(params=params, seed=7, num_threads=1)
+    return model.fit(X, y, feature_names="abc", monotone=monotone)
+
+
+def steps(model: PropensityModel, column: int) -> np.ndarray:
+    """Changes of the margin along a fine grid of one feature, for many values of the others."""
+    others, _ = zigzag(60, seed=2)
+    grid = np.linspace(-1, 11, 200)
+    X = np.repeat(others, len(grid), axis=0)
+    X[:, column] = np.tile(grid, len(others))
+    return np.diff(model.raw_margin(X).reshape(len(others), len(grid)), axis=1)
+
+
+def test_margins_rise_and_fall_with_monotone_features_only_as_they_may() -> None:
+    free, held = zigzag_model({}), zigzag_model({"b": -1, "a": 1})
+    assert steps(free, 0).min() < -0.5
+    assert steps(free, 1).max() > 0
+    assert steps(held, 0).min() >= -1e-12
+    assert steps(held, 1).max() <= 1e-12
+    assert steps(held, 0).max() > 0.1
+    assert free.monotone_ == {}
+    assert held.monotone_ == {"a": 1, "b": -1}
+
+
+def test_the_text_of_a_monotone_model_brings_it_back_and_is_the_same_twice() -> None:
+    model = zigzag_model({"a": 1, "c": -1})
+    restored = PropensityModel.from_text(model.to_text())
+    assert restored.monotone_ == {"a": 1, "c": -1}
+    assert restored.seed == model.seed
+    assert restored.to_text() == model.to_text() == zigzag_model({"c": -1, "a": 1}).to_text()
+    X, _ = zigzag(50, seed=3)
+    np.testing.assert_array_equal(restored.raw_margin(X), model.raw_margin(X))
+
+
+def test_without_monotone_features_the_text_is_that_of_a_fit_that_knows_none() -> None:
+    X, y = history(500, seed=3)
+    model = PropensityModel(params=PARAMS, seed=7, num_threads=1)
+    texts = [
+        model.fit(X, y, feature_names=NAMES).to_text(),
+        model.fit(X, y, feature_names=NAMES, monotone={}).to_text(),
+    ]
+    assert texts[0] == texts[1]
+    assert "[monotone_constraints: ]" in texts[0]
+
+
+def test_a_constant_model_knows_its_monotone_features() -> None:
+    X, y = zigzag(5, seed=1)
+    model = PropensityModel(params=PARAMS, seed=7, num_threads=1).fit(X, y, feature_names="abc", monotone={"b": 1})
+    assert model.monotone_ == {"b": 1}
+
+
+def test_contributions_of_a_monotone_model_equal_shapley_values_by_their_definition() -> None:
+    model = zigzag_model({"a": 1, "b": -1}, dataclasses.replace(PARAMS, num_rounds=8, max_depth=3))
+    booster = lightgbm.Booster(model_str=model.to_text())
+    X, _ = zigzag(20, seed=9)
+    values, base_value = model.contributions(X)
+    for row, ours in zip(X, values, strict=True):
+        reference, reference_base = path_dependent_shapley_values(booster, row)
+        np.testing.assert_allclose(ours, reference, atol=1e-10)
+        assert base_value == pytest.approx(reference_base, abs=1e-10)
+
+
 def test_contributions_equal_those_of_the_tree_explainer_of_shap_within_1e_6() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -196,13 +271,31 @@ def test_contributions_equal_those_of_the_tree_explainer_of_shap_within_1e_6() -
     assert base_value == pytest.approx(float(np.ravel(explainer.expected_value)[0]), abs=1e-6)
 
 
-def test_contributions_sum_with_the_base_value_to_the_raw_margin_within_1e_6() -> None:
+def test_contributions_sum_with_the_base_value_to_the_raw_margin_within_1e_9() -> None:
     model = fitted()
     X, _ = history(2000, seed=4)
     values, base_value = model.contributions(X)
     assert values.dtype == np.float64
     assert values.shape == X.shape
-    assert np.abs(values.sum(axis=1) + base_value - model.raw_margin(X)).max() < 1e-6
+    assert np.abs(values.sum(axis=1) + base_value - model.raw_margin(X)).max() < 1e-9
+
+
+def test_a_model_too_large_for_tables_is_explained_by_lightgbm_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    with_tables, without = fitted(), fitted()
+    X, _ = history(50, seed=4)
+    values, base_value = with_tables.contributions(X)
+    monkeypatch.setattr(TreeShap, "from_text", lambda text: None)
+    np.testing.assert_allclose(without.contributions(X)[0], values, atol=1e-10)
+    assert without.contributions(X)[1] == base_value
+
+
+def test_a_model_fitted_again_explains_its_new_trees() -> None:
+    model = fitted()
+    X, y = history(1500, seed=3)
+    before, _ = model.contributions(X)
+    after, base_value = model.fit(X, 1 - y, feature_names=NAMES).contributions(X)
+    assert np.abs(after - before).max() > 0.1
+    np.testing.assert_allclose(after.sum(axis=1) + base_value, model.raw_margin(X), atol=1e-9)
 
 
 def test_one_row_gets_what_it_gets_among_many() -> None:
@@ -351,6 +444,10 @@ def test_what_is_illegal_is_refused_with_what_was_expected() -> None:
         model.fit(X, y, feature_names=NAMES, categorical=("colour",))
     with pytest.raises(InputError, match=r"'tenure' holds \d+\.\d+ in row 0 .*expected codes 0, 1, 2"):
         model.fit(X, y, feature_names=NAMES, categorical=("tenure",))
+    with pytest.raises(InputError, match="monotone names colour, tenure, which are no features with an order"):
+        model.fit(X, y, feature_names=NAMES, categorical=("tenure",), monotone={"colour": 1, "tenure": 1})
+    with pytest.raises(InputError, match=r"direction of 'tenure' must be 1 \(rises\) or -1 \(falls\), got 0"):
+        model.fit(X, y, feature_names=NAMES, monotone={"tenure": 0})
     for illegal in (-1.0, 65_536.0, 0.5):
         with pytest.raises(InputError, match=rf"'city' holds {illegal:g} in row 1 \(1 such row\(s\)\)"):
             fitted_with_categories().raw_margin(np.array([[0, 1, 24.0], [0, 1, illegal]]))

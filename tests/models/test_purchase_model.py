@@ -10,7 +10,6 @@ import pytest
 from features.build import FeatureFrame, build_features
 from features.catalogue import CATALOGUE
 from features.windows import Snapshot
-from models.clv import DEFAULT_TERMS, ClvTerms, discounted_clv
 from models.exceptions import ModelError
 from models.purchase_model import BTYD_FEATURES, PURCHASE_FEATURES, PurchaseModel
 from tests.shop import AS_OF, PROSPECTS, Row, shop_log, shop_training, to_log
@@ -64,26 +63,6 @@ def test_the_catalogue_declares_what_it_reads_and_gives() -> None:
     assert tuple(name for name, feature in CATALOGUE.items() if feature.source == "btyd") == BTYD_FEATURES
 
 
-def test_clv_is_that_of_the_formula_and_missing_only_where_nobody_purchased(
-    model: PurchaseModel, frame: FeatureFrame
-) -> None:
-    clv = model.clv(frame, DEFAULT_TERMS)
-    rows = ~np.isnan(frame["frequency"])
-    x, t_x, T, m = (frame[name][rows] for name in PURCHASE_FEATURES)
-    by_hand = discounted_clv(
-        model.btyd, model.gamma_gamma, frequency=x, recency=t_x, T=T, monetary_value=m, terms=DEFAULT_TERMS
-    )
-    np.testing.assert_array_equal(clv[rows], by_hand)
-    assert np.isfinite(clv[rows]).all()
-    assert np.isnan(clv[~rows]).all()
-
-
-def test_half_the_margin_is_half_the_clv(model: PurchaseModel, frame: FeatureFrame) -> None:
-    np.testing.assert_allclose(
-        model.clv(frame, ClvTerms(margin=0.5)), 0.5 * model.clv(frame, ClvTerms(margin=1.0)), rtol=1e-14
-    )
-
-
 def test_repeat_purchases_refunded_to_a_rounding_residue_below_nothing_are_worth_nothing(model: PurchaseModel) -> None:
     frame = _one([Row("a", AS_OF - timedelta(days=age), 10.0) for age in (300, 200, 100)])
     column = frame.names.index("monetary_value")
@@ -92,7 +71,7 @@ def test_repeat_purchases_refunded_to_a_rounding_residue_below_nothing_are_worth
         values = frame.values.copy()
         values[:, column] = residue
         found = FeatureFrame(frame.customer_ids, frame.features, values)
-        amounts.append((model.add_features(found, 90)["expected_average_value"], model.clv(found, DEFAULT_TERMS)))
+        amounts.append(model.add_features(found, 90)["expected_average_value"])
     np.testing.assert_array_equal(amounts[1], amounts[0])
     assert np.isfinite(amounts[1]).all()
 

@@ -19,8 +19,16 @@ from models.wording import read_reasons, target_sentence
 from store.scores import SCORE_COLUMNS
 from tests.shop import AS_OF, PROSPECTS, shop_log, shop_training
 
-WORDS = {"segment": str, "segments": str, "eligible": bool, "reasons": (str, NoneType), "propensities": (str, NoneType)}
-WHOLE = ("frequency", "recency", "T", "days_since_last_purchase")
+TOLD = (str, NoneType)
+WORDS = {
+    "segment": str,
+    "segments": str,
+    "eligible": bool,
+    "reasons": TOLD,
+    "clv_reasons": TOLD,
+    "propensities": TOLD,
+}
+WHOLE = ("frequency", "recency", "T", "days_since_last_purchase", "purchase_likely_in_days")
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,6 @@ from features.reference import AttributeReference, Reference
 from features.targets import Target
 from features.windows import Snapshot
 from models.bundle import Bundle
-from models.clv import ClvTerms
 from models.model_inputs import ModelInputs
 from store.engine import Database
 from store.events import read_log
@@ -84,8 +83,7 @@ def train_on_labels(database: Database, bundle_dir: Path, *, names: Sequence[str
         timezone="UTC",
         horizon_days=HORIZON_DAYS,
         reference=_REFERENCE,
-        purchases=None,
-        clv_terms=ClvTerms(),
+        outlook=None,
         targets=targets,
         policy=POLICY,
         cutoffs=UNCUT,

@@ -13,17 +13,21 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import insert
 
-from features.build import build_features
+from features.build import FeatureFrame, build_features
 from features.calendar import LocalCalendar
 from features.event_log import EventLog
 from features.labels import eligible_for, outcome
 from features.reference import NOTHING
+from features.rfm import Rfm
 from features.targets import Target
 from features.windows import Snapshot
 from models.bundle import Bundle, TargetModel, save_bundle
 from models.calibrator import Calibrator
 from models.clv import ClvTerms
+from models.clv_reasons import ClvReference
 from models.metrics import auc, calibration_curve, log_loss
+from models.outlook import PurchaseOutlook
+from models.predictive import IDENTITY
 from models.propensity import LightGBMParams, PropensityModel
 from models.purchase_model import BTYD_FEATURES, PurchaseModel
 from models.scoring import score
@@ -178,14 +182,27 @@ def train(database: Database, bundle_dir: Path, *, seed: int) -> Registered:
         timezone="UTC",
         horizon_days=HORIZON_DAYS,
         reference=NOTHING,
-        purchases=purchases,
-        clv_terms=ClvTerms(),
+        outlook=outlook_of(purchases, frame),
         targets=targets,
         policy=POLICY,
         cutoffs=UNCUT,
         report=report,
     )
     return save(bundle, log, end, bundle_dir)
+
+
+def outlook_of(purchases: PurchaseModel, frame: FeatureFrame) -> PurchaseOutlook:
+    """Return an outlook that compares with the median of all customers of a frame."""
+    terms, rfm = ClvTerms(), Rfm.of(frame)
+    reference = ClvReference.typical(
+        purchases,
+        terms,
+        frequency=rfm.frequency,
+        recency=rfm.recency,
+        T=rfm.T,
+        monetary_value=rfm.monetary_value,
+    )
+    return PurchaseOutlook(purchases, terms, HORIZON_DAYS, IDENTITY, reference)
 
 
 def fit_target(

@@ -172,6 +172,17 @@ SCHEMA_0001: Rows = {
     ],
 }
 
+TOLD = '{"upsell": {"probability": 0.2, "raw_margin": -1.4, "base_value": -1.0, "reasons": [["", null, -0.4]]}}'
+SCHEMA_0002: Rows = {
+    **SCHEMA_0001,
+    "score": [{**row, "propensities": TOLD} for row in SCHEMA_0001["score"]],
+    "driver_report": [{"scoring_run_id": 1, "target": "churn", "segment": "at_risk", "report": JSON}],
+    "target_set": [{"targets": JSON, "created_at": AT}],
+}
+
+RELEASED = {"0001": SCHEMA_0001, "0002": SCHEMA_0002}
+of_every_released_schema = pytest.mark.parametrize("revision", RELEASED)
+
 
 def made_of(database: Database, revision: str, rows: Rows) -> None:
     """Make the database one of a released schema, with these rows."""
@@ -185,15 +196,18 @@ def made_of(database: Database, revision: str, rows: Rows) -> None:
             session.execute(text(f"INSERT INTO {table} ({columns}) VALUES ({values})"), contents)
 
 
-def test_a_database_of_schema_0001_is_upgraded_and_read_as_it_was_written(database: Database) -> None:
-    made_of(database, "0001", SCHEMA_0001)
+@of_every_released_schema
+def test_a_database_of_a_released_schema_is_upgraded_and_read_as_it_was_written(
+    database: Database, revision: str
+) -> None:
+    made_of(database, revision, RELEASED[revision])
     upgrade(database)
     require_current(database)
 
     tables = Base.metadata.tables
     with database.read() as session:
-        counts = {name: session.scalar(select(func.count()).select_from(tables[name])) for name in SCHEMA_0001}
-        assert counts == {name: len(rows) for name, rows in SCHEMA_0001.items()}
+        counts = {name: session.scalar(select(func.count()).select_from(tables[name])) for name in RELEASED[revision]}
+        assert counts == {name: len(rows) for name, rows in RELEASED[revision].items()}
         event = session.get_one(Event, 1)
         assert (event.identity, event.order_key, event.has_message_id) == (b"\1" * 16, -(2**63) + 1, True)
         attributes = session.scalars(select(CustomerAttribute).order_by(CustomerAttribute.name)).all()
@@ -225,8 +239,9 @@ def test_a_database_of_schema_0001_is_upgraded_and_read_as_it_was_written(databa
     ]
 
 
-def test_a_database_of_schema_0001_is_gone_on_with_after_its_upgrade(database: Database) -> None:
-    made_of(database, "0001", SCHEMA_0001)
+@of_every_released_schema
+def test_a_database_of_a_released_schema_is_gone_on_with_after_its_upgrade(database: Database, revision: str) -> None:
+    made_of(database, revision, RELEASED[revision])
     upgrade(database)
     with database.write() as session:
         assert registry.rollback(session, now=INSTANT).version == 1

@@ -129,6 +129,15 @@ def test_baselines_are_measured_on_the_same_folds(validated: CrossValidation) ->
     assert baselines["logit_all"]["standard_deviation"]["auc"] > 0
 
 
+def test_differences_are_of_the_means_over_the_folds(validated: CrossValidation) -> None:
+    report = validated.report()
+    for figure in ("auc", "log_loss"):
+        told = report["differences"][figure]
+        assert told["against"] == "logit_all"
+        assert told["low"] <= report[figure] - report["baselines"]["logit_all"][figure] <= told["high"]
+    assert report["calibration_error_if_perfect"]["mean"] == pytest.approx(report["calibration_error"], rel=0.5)
+
+
 def test_the_settings_for_the_final_fit_name_the_number_of_trees(validated: CrossValidation) -> None:
     settings = validated.search.settings
     assert settings.kind in ("lightgbm", "logistic")

@@ -34,6 +34,20 @@ def test_settings_come_back_from_json_as_they_were(settings: ClassifierSettings)
     assert ClassifierSettings.from_dict(json.loads(json.dumps(settings.to_dict()))) == settings
 
 
+def test_settings_know_their_directions_and_those_of_older_versions_know_none(rows: Rows) -> None:
+    held = replace(TREES, monotone={"days_since_last_purchase": 1, "frequency": -1})
+    told = json.loads(json.dumps(held.to_dict()))
+    assert ClassifierSettings.from_dict(told) == held
+    del told["monotone"]
+    assert ClassifierSettings.from_dict(told) == TREES
+    assert held.among(("T", "frequency")).monotone == {"frequency": -1}
+    fitted = held.fit(rows, seed=0)
+    assert isinstance(fitted, PropensityModel)
+    assert fitted.monotone_ == {"frequency": -1, "days_since_last_purchase": 1}
+    assert fitted.to_text() != TREES.fit(rows, seed=0).to_text()
+    assert held.with_rounds_of(fitted).monotone == held.monotone
+
+
 @BOTH
 def test_margins_out_of_fold_know_nothing_of_the_labels_of_their_own_fold(
     settings: ClassifierSettings, rows: Rows

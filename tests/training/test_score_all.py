@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,13 +11,11 @@ import numpy as np
 import pytest
 from sqlalchemy import func, select
 
-from features.calendar import LocalCalendar
-from features.event_log import EventLog
 from models.bundle import BundleError
 from models.segments import SEGMENTS, SegmentPolicy
 from store import policies, runs
 from store.engine import Database
-from store.events import CustomerKeys, read_chunks
+from store.events import key_ranges
 from store.exceptions import UnknownModelError
 from store.lists import iterate_segment
 from store.scores import published_run, write
@@ -126,27 +123,26 @@ def test_a_run_that_was_killed_and_is_started_again_gives_one_whole_result(
 
     chunks = iter(range(100))
 
-    def small_chunks(
-        database: Database, calendar: LocalCalendar, **options: Any
-    ) -> Iterator[tuple[CustomerKeys, EventLog, float]]:
-        return read_chunks(database, calendar, customers_a_chunk=400, **options)
+    def small_ranges(database: Database) -> list[tuple[int, int, float]]:
+        return key_ranges(database, customers_a_chunk=400)
 
     def killed(*positional: Any) -> None:
         if next(chunks) == 2:
             raise SystemExit
         write(*positional)
 
-    monkeypatch.setattr(job, "read_chunks", small_chunks)
+    monkeypatch.setattr(job, "key_ranges", small_ranges)
     monkeypatch.setattr("store.scores.write", killed)
+    alone = trained.settings.model_copy(update={"scoring_processes": 1})
     with pytest.raises(SystemExit, match=r"^$"):
-        job.run_scoring(trained.database, trained.settings, claimed, now=trained.clock)
+        job.run_scoring(trained.database, alone, claimed, now=trained.clock)
     assert 0 < len(_stored(trained, claimed)) < whole.n_customers  # type: ignore[operator]
     with trained.database.read() as session:
         assert published_run(session).id == whole.id  # type: ignore[union-attr]
 
     monkeypatch.setattr("store.scores.write", write)
     # The same chunks as before: sums of floats depend on their order in the last bit.
-    monkeypatch.setattr(job, "read_chunks", read_chunks)
+    monkeypatch.setattr(job, "key_ranges", key_ranges)
     trained.clock.time += runs.GONE_AFTER + timedelta(seconds=5)
     stop = _StopAfterOneLook()
     work(trained.database, trained.settings, stop=stop, now=trained.clock)  # type: ignore[arg-type]
@@ -162,6 +158,29 @@ def test_a_run_that_was_killed_and_is_started_again_gives_one_whole_result(
     assert len(rows) == whole.n_customers
     judged = sum(len(json.loads(row.propensities)) for row in rows if row.propensities is not None)
     assert listed == sum(len(row.segments.split()) for row in rows) + judged
+
+
+def test_several_processes_side_by_side_give_the_very_result_of_one(
+    trained: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job, "key_ranges", lambda database: key_ranges(database, customers_a_chunk=500))
+    runs_of = [
+        score_all(
+            trained.database,
+            trained.settings.model_copy(update={"scoring_processes": n_processes}),
+            now=trained.clock,
+        )
+        for n_processes in (1, 2)
+    ]
+    alone, together = runs_of
+    assert together.aggregates == alone.aggregates
+    assert together.n_customers == alone.n_customers
+    names = [column.name for column in Score.__table__.columns if column.name != "scoring_run_id"]
+    rows = [
+        sorted(tuple(getattr(row, name) for name in names) for row in _stored(trained, run))
+        for run in (alone, together)
+    ]
+    assert [repr(row) for row in rows[1]] == [repr(row) for row in rows[0]]
 
 
 class _StopAfterOneLook:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,12 +12,14 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from features.catalogue import CATALOGUE
+from models.binary_classifier import BinaryClassifier
 from models.purchase_model import BTYD_FEATURES
 from training.dataset import Dataset, Rows
-from training.fit import LOGIT_RFM
+from training.fit import LOGIT_RFM, ClassifierSettings
 from training.search import SearchResult, search
 
 FEATURES = (*LOGIT_RFM.features, "days_since_last_purchase", "purchase_days_90d", *BTYD_FEATURES)
+DIRECTIONS = {"days_since_last_purchase": 1, "purchase_days_90d": -1, "expected_purchases": -1}
 LogOdds = Callable[[dict[str, NDArray[np.float64]]], NDArray[np.float64]]
 
 
@@ -52,13 +55,13 @@ def stepped() -> Dataset:
 
 
 def _search(dataset: Dataset, **changes: object) -> SearchResult:
-    options = {"trials": 3, "seed": 0, "time_limit_seconds": 1e9, "progress": lambda _: None, **changes}
+    options = {"monotone": {}, "trials": 3, "seed": 0, "time_limit_seconds": 1e9, "progress": lambda _: None, **changes}
     return search(dataset, FEATURES, **options)  # type: ignore[arg-type]
 
 
 def test_the_same_seed_finds_the_same_and_another_looks_elsewhere(stepped: Dataset) -> None:
-    # The first trial is the same for all; with four, three are drawn.
-    first, again, other = (_search(stepped, trials=4, seed=seed) for seed in (5, 5, 6))
+    # The first three trials are the same for all; with five, two are drawn.
+    first, again, other = (_search(stepped, trials=5, seed=seed) for seed in (5, 5, 6))
     assert first == again
     assert other.selection_log_loss["lightgbm"] != first.selection_log_loss["lightgbm"]
 
@@ -106,6 +109,47 @@ def test_the_test_rows_are_not_looked_at(stepped: Dataset) -> None:
         FEATURES, np.full((n, len(FEATURES)), np.inf), np.full(n, np.nan), np.full(n, np.nan), np.full(n, np.nan)
     )
     assert _search(replace(stepped, test=unreadable)) == _search(stepped)
+
+
+def _tried(
+    dataset: Dataset, trials: int, monkeypatch: pytest.MonkeyPatch, **changes: object
+) -> list[ClassifierSettings]:
+    """Return the boosted trees that a search fitted, in order."""
+    tried: list[ClassifierSettings] = []
+    fit = ClassifierSettings.fit
+
+    def watched(settings: ClassifierSettings, *args: Any, **options: Any) -> BinaryClassifier:
+        if settings.kind == "lightgbm":
+            tried.append(settings)
+        return fit(settings, *args, **options)
+
+    monkeypatch.setattr(ClassifierSettings, "fit", watched)
+    _search(dataset, trials=trials, **changes)
+    return tried
+
+
+def test_small_and_strongly_regularised_trees_are_tried_even_on_a_budget_of_three(
+    stepped: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = [settings.params for settings in _tried(stepped, 3, monkeypatch, monotone=DIRECTIONS)]
+    assert [params["max_depth"] for params in tried] == [4, 1, 2]
+    assert all(params["num_leaves"] <= 12 for params in tried)
+    assert all(params["lambda_l2"] >= 10 for params in tried)
+
+
+def test_directions_are_tried_and_left_out_and_each_feature_keeps_its_own(
+    stepped: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = _tried(stepped, 8, monkeypatch, monotone={**DIRECTIONS, "no feature of the rows": 1})
+    held_to = [settings.monotone for settings in tried]
+    assert {} in held_to
+    for settings in tried:
+        assert settings.monotone in ({}, {name: DIRECTIONS[name] for name in settings.features if name in DIRECTIONS})
+    assert any(len(directions) < len(DIRECTIONS) for directions in held_to if directions)
+
+
+def test_without_known_directions_no_trial_is_held_to_any(stepped: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert all(settings.monotone == {} for settings in _tried(stepped, 4, monkeypatch))
 
 
 def test_a_candidate_has_the_btyd_features_all_or_none(stepped: Dataset) -> None:

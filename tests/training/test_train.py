@@ -188,7 +188,8 @@ def test_the_terms_of_the_deployment_go_into_the_bundle(tmp_path: Path) -> None:
     bundle = fit_bundle(
         shop_log(), settings, TrainingRequest(trials=1), today=NOW, policy=SegmentPolicy(contact_cost=9.0)
     ).bundle
-    terms = bundle.clv_terms
+    assert bundle.outlook is not None
+    terms = bundle.outlook.terms
     assert (terms.margin, terms.yearly_discount_rate, terms.horizon_days) == (0.25, 0.2, 180.0)
     assert bundle.currency == "EUR"
     assert bundle.policy.contact_cost == 9.0

@@ -52,8 +52,8 @@ def test_conditional_expectation_is_the_1_226_of_fader_hardie_lee_2005() -> None
 
 
 def test_probabilities_of_n_purchases_are_the_published_ones() -> None:
-    assert PUBLISHED.probability_of_n_purchases(0, 39)[0] == pytest.approx(0.5737864, abs=5e-8)
-    assert PUBLISHED.probability_of_n_purchases(10, 2)[0] == pytest.approx(1.07869e-07, abs=5e-13)
+    assert PUBLISHED.probability_of_n_purchases_new_customer(0, 39)[0] == pytest.approx(0.5737864, abs=5e-8)
+    assert PUBLISHED.probability_of_n_purchases_new_customer(10, 2)[0] == pytest.approx(1.07869e-07, abs=5e-13)
 
 
 def test_the_frequent_buyer_of_26_purchases_is_the_published_one(fitted: BetaGeoModel) -> None:

@@ -48,17 +48,30 @@ def test_equal_histories_are_counted_once_and_their_sums_kept() -> None:
 
     assert distinct.unit == 2.0
     assert distinct.frequency.tolist() == [0, 0, 1, 2]
-    assert distinct.recency.tolist() == [0, 0, 1.5, 4]
-    assert distinct.T.tolist() == [5, 10, 10, 10]
+    assert distinct.recency.rows.tolist() == [0, 0, 1.5, 4]
+    assert distinct.T.rows.tolist() == [5, 10, 10, 10]
+    assert distinct.T.values.tolist() == [5, 10]
     assert distinct.counts.tolist() == [1, 1, 1, 2]
     assert distinct.n_customers == 5
     assert distinct.n_purchases == 5
     assert distinct.purchase_rate == pytest.approx(5 / 45)
     assert distinct.customers_by_frequency.tolist() == [2, 1, 2]
-    assert distinct.durations.customers.tolist() == [1, 4]
-    assert distinct.durations.purchases.tolist() == [0, 5]
-    assert distinct.repeat_buyers.frequency.tolist() == [1, 2]
-    assert distinct.repeat_buyers.counts.tolist() == [1, 2]
+    assert distinct.customers_by_duration.tolist() == [1, 4]
+    assert distinct.purchases_by_duration.tolist() == [0, 5]
+
+
+def test_a_sample_keeps_the_shares_of_the_histories_and_their_times() -> None:
+    frequency = [0] * 60 + [2] * 30 + [5] * 10
+    distinct = PurchaseHistories.checked(frequency, [4.0 * x for x in frequency], [40] * 100).distinct()
+
+    sample = distinct.sample(10)
+
+    assert sample.n_customers == 10
+    assert sample.frequency.tolist() == [0, 2, 5]
+    assert sample.counts.tolist() == [6, 3, 1]
+    assert sample.recency.rows.tolist() == [0, 2, 5]
+    assert sample.T.rows.tolist() == [10, 10, 10]
+    assert sample.n_purchases == 11
 
 
 def test_customers_seen_for_no_time_have_no_rate() -> None:

@@ -65,5 +65,6 @@ def test_a_model_shows_its_parameters() -> None:
 
 
 def test_the_public_face_of_the_package_is_sorted_and_there() -> None:
-    assert sorted(models.btyd.__all__) == models.btyd.__all__
+    constants_first = sorted(models.btyd.__all__, key=lambda name: (not name.isupper(), name))
+    assert constants_first == models.btyd.__all__
     assert all(hasattr(models.btyd, name) for name in models.btyd.__all__)

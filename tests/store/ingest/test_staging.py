@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from sqlalchemy import text
 
+from store.bulk_load import load
 from store.engine import Database
 from store.ingest.proven_keys import OtherWriters, keys_proven_by_writer
-from store.ingest.staging import NewRows, StagingTable, load
+from store.ingest.staging import NewRows, StagingTable
 
 NAMES = ("file_hash", "line", "source_id", "file", "column", "value", "code", "reason", "received_at")
 

@@ -1,0 +1,163 @@
+"""What a bundle says of purchases to come: learnt at the end of the log, and checked on the horizon before it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from features.event_log import EventLog
+from features.labels import eligible
+from features.rfm import Rfm
+from features.windows import Snapshot
+from models.btyd import PURCHASE_MODELS
+from models.clv import ClvTerms
+from models.clv_reasons import ClvReference
+from models.model_inputs import ModelInputs
+from models.outlook import PurchaseOutlook
+from models.poisson_forecast import PoissonForecast
+from models.predictive import IDENTITY
+from models.purchase_model import PurchaseModel, spent
+from training.evaluate_intervals import evaluate_intervals, learn_recalibration
+from training.purchase_choice import PurchaseChoice
+from training.purchase_forecast import fit_forecast
+
+__all__ = ["fit_outlook", "outlook_report"]
+
+
+def fit_outlook(
+    log: EventLog,
+    *,
+    end_day: int,
+    horizon_days: int,
+    activity_days: int,
+    purchases: PurchaseModel,
+    inputs: ModelInputs,
+    terms: ClvTerms,
+    choice: PurchaseChoice | None,
+    seed: int,
+    leave_out: Collection[str] = (),
+) -> PurchaseOutlook:
+    """Learn at the end of a log what intervals and reasons need beside the purchase model.
+
+    Parameters
+    ----------
+    log : EventLog
+    end_day : int
+        Local day at whose midnight the log ends.
+    horizon_days : int
+        Days ahead that expected purchases look.
+    activity_days : int
+        Who purchased within so many days is active; reasons of clv compare with the typical one of them.
+    purchases : PurchaseModel
+        Fitted at the end of the log.
+    inputs : ModelInputs
+        Makes the features, likewise.
+    terms : ClvTerms
+    choice : PurchaseChoice or None
+        Whether boosted trees make the forecast; None where the history was too short to compare anything.
+    seed : int
+    leave_out : collection of str
+        Names of features that boosted trees are not to use.
+    """
+    frame = inputs.frame(log, Snapshot.at_midnight(end_day, log.calendar))
+    everybody = Rfm.of(frame)
+    active = eligible(frame, activity_days)[everybody.rows]
+    kept = active if active.any() else ~active
+    trial = None
+    if choice is not None:
+        kind = PURCHASE_MODELS[choice.name]
+        trial = learn_recalibration(log, end_day=end_day, horizon_days=horizon_days, kind=kind)
+    return PurchaseOutlook(
+        purchases=purchases,
+        terms=terms,
+        horizon_days=horizon_days,
+        recalibration=IDENTITY if trial is None else trial.recalibration,
+        reference=ClvReference.typical(
+            purchases,
+            terms,
+            frequency=everybody.frequency[kept],
+            recency=everybody.recency[kept],
+            T=everybody.T[kept],
+            monetary_value=spent(everybody)[kept],
+        ),
+        correction=_correction(
+            log,
+            choice,
+            end_day=end_day,
+            horizon_days=horizon_days,
+            inputs=inputs,
+            seed=seed,
+            leave_out=leave_out,
+        ),
+    )
+
+
+def outlook_report(
+    log: EventLog,
+    *,
+    end_day: int,
+    horizon_days: int,
+    choice: PurchaseChoice,
+    at_holdout: PurchaseModel,
+    outlook: PurchaseOutlook,
+    seed: int,
+) -> dict[str, Any]:
+    """Measure forecasts and intervals on the horizon before the end of the log.
+
+    Parameters
+    ----------
+    log, end_day, horizon_days
+        As in `fit_outlook`.
+    choice : PurchaseChoice
+        With the figures of the forecasts.
+    at_holdout : PurchaseModel
+        Fitted when the hold-out began.
+    outlook : PurchaseOutlook
+        The one in use.
+    seed : int
+        Of what intervals are checked by.
+
+    Returns
+    -------
+    dict
+        JSON-safe: the report of the choice; `intervals`; `final`, what the models in use were fitted to.
+    """
+    intervals = evaluate_intervals(
+        log,
+        end_day=end_day,
+        holdout_days=horizon_days,
+        btyd=at_holdout.btyd,
+        gamma_gamma=at_holdout.gamma_gamma,
+        seed=seed,
+    )
+    models = (outlook.purchases.btyd, outlook.purchases.gamma_gamma)
+    notes = [*choice.report["notes"], *intervals["notes"], *(n for model in models for n in model.certificate_.notes)]
+    return {
+        **choice.report,
+        "intervals": intervals,
+        "final": {model.name: {"params": model.params_, **model.certificate_.to_dict()} for model in models},
+        "notes": list(dict.fromkeys(notes)),
+    }
+
+
+def _correction(
+    log: EventLog,
+    choice: PurchaseChoice | None,
+    *,
+    end_day: int,
+    horizon_days: int,
+    inputs: ModelInputs,
+    seed: int,
+    leave_out: Collection[str],
+) -> PoissonForecast | None:
+    if choice is None or choice.forecast_name != PoissonForecast.name:
+        return None
+    return fit_forecast(
+        log,
+        end_day=end_day,
+        horizon_days=horizon_days,
+        model=PURCHASE_MODELS[choice.name],
+        inputs=inputs,
+        seed=seed,
+        leave_out=leave_out,
+    )

@@ -1,0 +1,154 @@
+"""What a scoring run adds up while it writes, so that no page has to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.targets import UPSELL
+from models.bundle import Bundle
+from models.driver_report import DriverReport
+from models.drivers import DriverSums
+from models.scoring import Scores
+from models.segments import SEGMENTS
+
+__all__ = ["RunSums"]
+
+_CURVE_POINTS = 200
+
+# Sums over customers whose scores have no such number; null, since 0 would be a statement.
+_NOT_APPLICABLE = {"dormant": ("value_at_risk",), "prospect": ("clv", "value_at_risk", "expected_purchases")}
+
+
+@dataclass(slots=True)
+class RunSums:
+    """Sums over the customers of a run, or of a part of it.
+
+    Attributes
+    ----------
+    drivers : dict of target to DriverSums
+    n_customers : int
+    by_segment : float64, shape (n_segments + 1, 5)
+        Customers, those of them for whom it is the primary segment, clv, value at risk and expected purchases; of
+        everybody in the last row.
+    values_at_risk : list of float64 arrays
+        Of the members of at_risk.
+    judged : dict of target to int
+    """
+
+    drivers: dict[str, DriverSums]
+    n_customers: int = 0
+    by_segment: NDArray[np.float64] = field(default_factory=lambda: np.zeros((len(SEGMENTS) + 1, 5)))
+    values_at_risk: list[NDArray[np.float64]] = field(default_factory=list)
+    judged: dict[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def of_nobody(cls, bundle: Bundle) -> Self:
+        """Return the sums to begin with."""
+        return cls(
+            {
+                name: DriverSums(
+                    model.classifier.feature_names_,
+                    categories=bundle.categories,
+                    edges=model.edges,
+                    segments=SEGMENTS,
+                )
+                for name, model in bundle.targets.items()
+            }
+        )
+
+    def add(self, found: Scores) -> None:
+        """Add some customers."""
+        n = len(found.clv)
+        self.n_customers += n
+        expected = found.outlook.expected_purchases
+        amounts = np.nan_to_num(np.column_stack((found.clv, found.value_at_risk, expected)), nan=0.0)
+        for i in range(len(SEGMENTS)):
+            member = found.member[:, i]
+            self.by_segment[i] += (member.sum(), (found.primary == i).sum(), *amounts[member].sum(axis=0))
+        self.by_segment[-1] += (n, n, *amounts.sum(axis=0))
+        self.values_at_risk.append(found.value_at_risk[found.member[:, SEGMENTS.index("at_risk")]])
+        for name, told in found.targets.items():
+            self.judged[name] = self.judged.get(name, 0) + int(told.eligible.sum())
+            self.drivers[name].add(told.contributions, told.values, found.member[told.eligible])
+
+    def merge(self, other: RunSums) -> None:
+        """Add the customers that another has added up."""
+        self.n_customers += other.n_customers
+        self.by_segment += other.by_segment
+        self.values_at_risk += other.values_at_risk
+        for name, count in other.judged.items():
+            self.judged[name] = self.judged.get(name, 0) + count
+        for name, drivers in self.drivers.items():
+            drivers.merge(other.drivers[name])
+
+    def driver_reports(self) -> dict[str, dict[str, DriverReport]]:
+        """Return what drives the scores of each target, by segment."""
+        return {name: drivers.reports() for name, drivers in self.drivers.items()}
+
+    def aggregates(self, bundle: Bundle) -> dict[str, Any]:
+        """Return the sums as stored with the run."""
+        has_clv = bundle.purchases is not None
+        segments = {}
+        for name, row in zip(SEGMENTS, self.by_segment, strict=False):
+            segments[name] = _named(row, bundle) | dict.fromkeys(_NOT_APPLICABLE.get(name, ()))
+            if not row[0]:
+                segments[name]["why_empty"] = _why_empty(name, bundle)
+        return {
+            "segments": segments,
+            "total": _named(self.by_segment[-1], bundle),
+            "at_risk_curve": self._curve() if has_clv and bundle.churn is not None else [],
+            "has_clv": has_clv,
+            "targets": {
+                name: {
+                    "description": model.target.describe(),
+                    "horizon_days": model.target.horizon_days,
+                    "customers": self.judged.get(name, 0),
+                    "base_rate": model.base_rate,
+                    "makes_segment": model.makes_segment,
+                }
+                for name, model in bundle.targets.items()
+            },
+            "currency": bundle.currency,
+            "clv_reference": None if bundle.outlook is None else bundle.outlook.reference.to_dict(),
+        }
+
+    def _curve(self) -> list[list[float]]:
+        """Return [contacts, value at risk of so many on top], at most `_CURVE_POINTS` points."""
+        values = np.sort(np.nan_to_num(np.concatenate([*self.values_at_risk, np.empty(0)]), nan=0.0))[::-1]
+        if not len(values):
+            return []
+        contacts = np.unique(np.linspace(1, len(values), _CURVE_POINTS).round().astype(int))
+        return [[int(n), float(total)] for n, total in zip(contacts, np.cumsum(values)[contacts - 1], strict=True)]
+
+
+def _named(row: NDArray[np.float64], bundle: Bundle) -> dict[str, Any]:
+    customers, primary, clv, value_at_risk, expected_purchases = row.tolist()
+    has_clv = bundle.purchases is not None
+    return {
+        "customers": int(customers),
+        "primary": int(primary),
+        "clv": clv if has_clv else None,
+        "value_at_risk": value_at_risk if has_clv and bundle.churn is not None else None,
+        "expected_purchases": expected_purchases if has_clv else None,
+    }
+
+
+def _why_empty(segment: str, bundle: Bundle) -> str:
+    """Say why nobody is in a segment."""
+    upsell = bundle.targets.get(UPSELL)
+    if segment == "at_risk" and bundle.churn is None:
+        return "The model has no target named churn, so nobody can be found at risk."
+    if segment == "high_value" and bundle.purchases is None:
+        return "There are no purchases, so there is no clv."
+    if segment in ("new", "prospect") and bundle.purchases is None:
+        return "There are no purchases, so nobody is new or has yet to buy."
+    if segment == "upsell_ready" and upsell is None:
+        why = bundle.report.get("refused", {}).get(UPSELL)
+        return f"The model has no upsell target: {why}" if why else "The model has no upsell target."
+    if segment == "upsell_ready" and upsell is not None and not upsell.makes_segment:
+        return "The upsell model says too little of those who buy, so nobody is singled out by it."
+    return "Every known customer has purchased." if segment == "prospect" else "No customer meets its rule."

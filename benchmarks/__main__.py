@@ -1,7 +1,8 @@
 """All claims beside their peers, as one table: `python -m benchmarks`, with `--share 0.05` a twentieth of each size.
 
 Each benchmark runs by itself, one after another. `goal` is the ratio that is claimed; a line that falls short of it, or
-of the memory that is claimed, is marked, and the exit status is then 1.
+of the memory that is claimed, is marked, and the exit status is then 1. With a share nothing fails: the goals are those
+of the full size, where what is done once no longer weighs.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ def main() -> int:
             is_small = line["ours_peak_mb"] <= _MOST_MB.get(line["name"], float("inf"))
             all_met &= is_met and is_small
             _print(line, "" if is_met and is_small else "  <- falls short")
-    return 0 if all_met else 1
+    return 0 if all_met or share < 1 else 1
 
 
 def _lines(name: str, customers: int) -> Iterator[dict[str, Any]]:

@@ -12,7 +12,7 @@ are, and `compare` does the rest:
         compare(_cases, description=__doc__, customers=1_000_000)
 
 One line of JSON a case with `--json`, else a row of a table. `ratio` is the peer's seconds over ours; peaks are of the
-whole process, inputs and libraries included, in MB (10^6 bytes).
+whole process (and of those that it starts), inputs and libraries included, in MB (10^6 bytes).
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
+import resource
 import statistics
 import time
 from collections.abc import Callable, Iterable
@@ -49,11 +50,14 @@ class Side:
         `Case.agreement`.
     *arguments
         Anything that pickles.
+    processes : int
+        How many more processes it starts side by side; the peak of the largest is counted for each of them.
     """
 
-    def __init__(self, prepare: Callable[..., Callable[[], Any]], *arguments: object) -> None:
+    def __init__(self, prepare: Callable[..., Callable[[], Any]], *arguments: object, processes: int = 0) -> None:
         self.prepare = prepare
         self.arguments = arguments
+        self.processes = processes
 
 
 def largest_difference(ours: ArrayLike, peer: ArrayLike) -> float:
@@ -104,7 +108,8 @@ def measure(case: Case) -> dict[str, Any]:
             process.submit(_prepare, side).result()
         seconds = [[process.submit(_run).result() for process in (ours, peer)] for _ in range(_ROUNDS)]
         (our_result, our_peak), (peer_result, peer_peak) = (
-            process.submit(_outcome).result() for process in (ours, peer)
+            process.submit(_outcome, side.processes).result()
+            for process, side in ((ours, case.ours), (peer, case.peer))
         )
     our_seconds, peer_seconds = (statistics.median(column) for column in zip(*seconds, strict=True))
     peer_seconds /= case.peer_share
@@ -129,7 +134,7 @@ def measure_alone(side: Side) -> tuple[float, float]:
     with _process() as process:
         process.submit(_prepare, side).result()
         seconds = process.submit(_run).result()
-        _, peak = process.submit(_outcome).result()
+        _, peak = process.submit(_outcome, side.processes).result()
     return seconds, peak / 1e6
 
 
@@ -182,11 +187,12 @@ def _run() -> float:
     return time.perf_counter() - started
 
 
-def _outcome() -> tuple[Any, int]:
-    """Return the last result, and the peak of memory since the preparation, in bytes."""
+def _outcome(processes: int) -> tuple[Any, int]:
+    """Return the last result, and the peak of memory since the preparation, in bytes, that of its processes added."""
     status = Path("/proc/self/status").read_text().splitlines()
     peak = next(line for line in status if line.startswith("VmHWM"))
-    return _results[0], int(peak.split()[1]) * 1024
+    of_the_largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss if processes else 0
+    return _results[0], (int(peak.split()[1]) + processes * of_the_largest) * 1024
 
 
 def _rounded(value: float) -> float:

@@ -1,7 +1,7 @@
 """The catalogue's window features of customers at twelve snapshots, beside polars (lazy, streaming).
 
 Twenty events a customer, orders and four other kinds, in memory and in order of customer and time for both. The
-features are all that the catalogue makes of such a log over windows of days, by the formulas of `_FORMULAS`: 50 of 47
+features are all that the catalogue makes of such a log over windows of days, by the formulas of `_FORMULAS`: 44 of 41
 aggregates. For polars the same are written as expressions over one group-by a snapshot.
 """
 

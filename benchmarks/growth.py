@@ -18,7 +18,7 @@ from pathlib import Path
 from benchmarks.comparison import Side, measure_alone
 from benchmarks.features import REFERENCE, window_features
 from benchmarks.score_all import prepare_ours
-from benchmarks.scored_shop import open_shop, store_shop
+from benchmarks.scored_shop import open_shop, settings_of, store_shop
 from benchmarks.simulated_events import UTC, snapshots
 from features.build import FeaturePlan, build_features
 from models.charts import bar_chart
@@ -57,8 +57,9 @@ def _measured(customers: int) -> dict[str, float]:
         folder = Path(name)
         store_shop(folder, customers)
         line: dict[str, float] = {"customers": customers}
-        for what, prepare in (("features", _prepare_features), ("scoring", prepare_ours)):
-            seconds, peak = measure_alone(Side(prepare, folder))
+        scoring = Side(prepare_ours, folder, processes=settings_of(folder).scoring_processes)
+        for what, side in (("features", Side(_prepare_features, folder)), ("scoring", scoring)):
+            seconds, peak = measure_alone(side)
             line |= {f"{what}_seconds": round(seconds, 2), f"{what}_mb": round(peak)}
     print(json.dumps(line), flush=True)
     return line

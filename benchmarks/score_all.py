@@ -65,7 +65,7 @@ def _cases(customers: int) -> Iterator[Case]:
         yield Case(
             "score_all",
             customers,
-            ours=Side(prepare_ours, ours),
+            ours=Side(prepare_ours, ours, processes=settings_of(ours).scoring_processes),
             peer=Side(obvious_pipeline.prepare, peer),
             peer_name="pandas, lifetimes and shap",
             peer_share=some / customers,

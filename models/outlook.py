@@ -15,11 +15,11 @@ from models.btyd import PURCHASE_MODELS, GammaGammaModel
 from models.clv import ClvTerms
 from models.clv_reasons import CLV_INPUTS, ClvReference, clv_reasons
 from models.poisson_forecast import PoissonForecast
-from models.predictive import DEFAULT_LEVEL, Recalibration, clv_interval, purchase_interval
+from models.predictive import DEFAULT_LEVEL, Recalibration, clv_interval, horizons_at_pace, purchase_interval
 from models.purchase_model import PurchaseModel, spent
 from models.purchase_timing import PURCHASE_DAYS, days_until_likely, purchase_chances
 
-__all__ = ["Outlook", "PurchaseOutlook"]
+__all__ = ["Correction", "Outlook", "PurchaseOutlook"]
 
 FloatArray = NDArray[np.float64]
 
@@ -79,6 +79,21 @@ class Outlook:
 
 
 @dataclass(frozen=True, slots=True)
+class Correction:
+    """What corrects the purchase model's expectation within the horizon.
+
+    Attributes
+    ----------
+    forecast : PoissonForecast
+    recalibration : Recalibration
+        Of the intervals around it.
+    """
+
+    forecast: PoissonForecast
+    recalibration: Recalibration
+
+
+@dataclass(frozen=True, slots=True)
 class PurchaseOutlook:
     """All that a bundle knows to say of purchases to come.
 
@@ -94,8 +109,8 @@ class PurchaseOutlook:
         Of the intervals, learnt on the horizon before the model's date.
     reference : ClvReference
         The customer with whom reasons of clv compare.
-    correction : PoissonForecast or None
-        Corrects `expected_purchases` by all other features, where that proved better.
+    correction : Correction or None
+        Of `expected_purchases` by all other features, where that proved better.
     """
 
     purchases: PurchaseModel
@@ -103,12 +118,12 @@ class PurchaseOutlook:
     horizon_days: int
     recalibration: Recalibration
     reference: ClvReference
-    correction: PoissonForecast | None = None
+    correction: Correction | None = None
 
     @property
     def feature_names(self) -> tuple[str, ...]:
         """Features that it reads beside those of the purchase model."""
-        return () if self.correction is None else self.correction.feature_names_
+        return () if self.correction is None else self.correction.forecast.feature_names_
 
     def of(
         self, frame: FeatureFrame, *, churn_probability: FloatArray | None = None, churn_horizon_days: int = 0
@@ -128,24 +143,25 @@ class PurchaseOutlook:
         history = {"frequency": rfm.frequency, "recency": rfm.recency, "T": rfm.T}
         money = {**history, "monetary_value": spent(rfm)}
         btyd, gamma_gamma = self.purchases.btyd, self.purchases.gamma_gamma
-        days = purchase_interval(
-            btyd, horizon_days=self.horizon_days, level=DEFAULT_LEVEL, recalibration=self.recalibration, **history
-        )
         value = clv_interval(
             btyd, gamma_gamma, terms=self.terms, level=DEFAULT_LEVEL, recalibration=self.recalibration, **money
         )
         why = clv_reasons(self.purchases, self.terms, reference=self.reference, **money)
-        expected = frame["expected_purchases"][rfm.rows]
-        low, high = days.low, days.high
+        expected, recalibration = frame["expected_purchases"][rfm.rows], self.recalibration
+        horizons: FloatArray | int = self.horizon_days
         if self.correction is not None:
-            corrected = self.correction.predict(frame.select(self.correction.feature_names_)[rfm.rows], expected)
-            low, high = _scaled(low, corrected, expected), _scaled(high, corrected, expected)
+            forecast, recalibration = self.correction.forecast, self.correction.recalibration
+            corrected = forecast.predict(frame.select(forecast.feature_names_)[rfm.rows], expected)
+            horizons = horizons_at_pace(self.horizon_days, expected, corrected)
             expected = corrected
+        days = purchase_interval(
+            btyd, horizon_days=horizons, level=DEFAULT_LEVEL, recalibration=recalibration, **history
+        )
         outlook = Outlook.nothing(len(frame.customer_ids))
         found = {
             "expected_purchases": expected,
-            "expected_purchases_low": low,
-            "expected_purchases_high": high,
+            "expected_purchases_low": days.low,
+            "expected_purchases_high": days.high,
             "clv": why.clv,
             "clv_low": value.low,
             "clv_high": value.high,
@@ -174,7 +190,10 @@ class PurchaseOutlook:
                 "clv_reference": self.reference.to_dict(),
             },
         }
-        return files if self.correction is None else {**files, "correction.txt": self.correction.to_text()}
+        if self.correction is not None:
+            files["outlook.json"]["correction"] = {"recalibration": self.correction.recalibration.to_dict()}
+            files["correction.txt"] = self.correction.forecast.to_text()
+        return files
 
     @classmethod
     def from_files(cls, files: Mapping[str, Any]) -> Self:
@@ -186,7 +205,10 @@ class PurchaseOutlook:
             A value is not what was written.
         """
         btyd, main = files["btyd.json"], files["outlook.json"]
-        correction = files.get("correction.txt")
+        correction = None
+        if "correction.txt" in files:
+            told = main["correction"]["recalibration"]
+            correction = Correction(PoissonForecast.from_text(files["correction.txt"]), Recalibration.from_dict(told))
         return cls(
             purchases=PurchaseModel(
                 PURCHASE_MODELS[btyd["name"]].from_dict(btyd), GammaGammaModel.from_dict(files["gamma_gamma.json"])
@@ -195,10 +217,5 @@ class PurchaseOutlook:
             horizon_days=main["horizon_days"],
             recalibration=Recalibration.from_dict(main["recalibration"]),
             reference=ClvReference.from_dict(main["clv_reference"]),
-            correction=None if correction is None else PoissonForecast.from_text(correction),
+            correction=correction,
         )
-
-
-def _scaled(bound: FloatArray, corrected: FloatArray, expected: FloatArray) -> FloatArray:
-    """Move a bound in whole purchase days as far as the expectation was."""
-    return np.rint(bound * np.divide(corrected, expected, out=np.ones_like(expected), where=expected > 0))

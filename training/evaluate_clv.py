@@ -10,9 +10,10 @@ from models.btyd import PURCHASE_MODELS, GammaGammaModel
 from models.model_inputs import ModelInputs
 from models.purchase_model import spent
 from training.evaluate_intervals import evaluate_intervals
-from training.evaluate_purchases import PurchaseHoldout
 from training.progress import Progress, silent
 from training.purchase_choice import choose_purchase_model
+from training.purchase_forecast import ForecastTrees
+from training.purchase_holdout import PurchaseHoldout
 
 __all__ = ["evaluate_clv"]
 
@@ -55,13 +56,13 @@ def evaluate_clv(
         The purchases give no model.
     """
     start = Snapshot.at_midnight(end_day - holdout_days, log.calendar)
+    trees = ForecastTrees(ModelInputs.fit(log, start, holdout_days, btyd=None), seed)
     choice = choose_purchase_model(
         log,
         end_day=end_day,
         holdout_days=holdout_days,
         asked=asked,
-        seed=seed,
-        inputs=ModelInputs.fit(log, start, holdout_days, btyd=None),
+        trees=trees,
         progress=progress,
     )
     progress("Checking intervals", 0.0)
@@ -74,6 +75,8 @@ def evaluate_clv(
         btyd=PURCHASE_MODELS[choice.name]().fit(*holdout.history),
         gamma_gamma=gamma_gamma,
         seed=seed,
+        trees=trees,
+        corrected=choice.corrected,
     )
     progress("Checking intervals", 1.0)
     return {

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Self
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import poisson
 
-from features.aggregate import Aggregate, Measure, aggregate
-from features.build import build_features
 from features.event_log import EventLog
-from features.rfm import Rfm
-from features.windows import Snapshot
 from models.btyd import BetaGeoModel, BuyTillYouDieModel, GammaGammaModel
 from models.clv import ClvTerms
+from models.exceptions import FitError
+from models.poisson_forecast import PoissonForecast
 from models.predictive import (
     DEFAULT_LEVEL,
     IDENTITY,
@@ -23,6 +22,7 @@ from models.predictive import (
     Recalibration,
     RecalibrationTrial,
     clv_interval,
+    horizons_at_pace,
     purchase_cdf,
     purchase_interval,
     value_cdf,
@@ -36,7 +36,10 @@ from models.predictive.interval_metrics import (
     randomised_coverage,
     randomised_pit,
 )
+from models.purchase_model import spent
 from training.exceptions import TrainingError
+from training.purchase_forecast import ForecastTrees
+from training.purchase_holdout import PurchaseHoldout
 
 __all__ = ["evaluate_intervals", "learn_recalibration"]
 
@@ -69,6 +72,8 @@ def evaluate_intervals(
     btyd: BuyTillYouDieModel,
     gamma_gamma: GammaGammaModel,
     seed: int,
+    trees: ForecastTrees | None = None,
+    corrected: FloatArray | None = None,
 ) -> dict[str, Any]:
     """Compare intervals with what came, in purchase days and in value.
 
@@ -85,43 +90,54 @@ def evaluate_intervals(
         Likewise.
     seed : int
         Of the uniform numbers of the randomised PIT.
+    trees : ForecastTrees, optional
+        Where boosted trees make the forecast: how they are grown.
+    corrected : float64, shape (n,), optional
+        What they expected of each customer of the hold-out.
 
     Returns
     -------
     dict
         JSON-safe: `purchase_days` and `value`, each with `pit_tenths`, `pit_deviation_points`, `coverage`,
         `randomised_coverage`, `interval_score` and its baselines; `recalibration`, what was learnt on the period before
-        the hold-out and whether it is used; `notes` in plain words.
+        the hold-out and whether it is used, and `recalibration_of_value`; `notes` in plain words.
 
     Raises
     ------
     TrainingError
         Nobody purchased before the hold-out.
     """
-    period = _Period.before(log, end_day, holdout_days)
-    if not len(period.actual):
-        raise TrainingError(
-            f"Nobody purchased before the last {holdout_days} days of the log, where the hold-out begins. Choose a "
-            "shorter one."
-        )
-    trial = learn_recalibration(log, end_day=end_day - holdout_days, horizon_days=holdout_days, kind=type(btyd))
-    recalibration = trial.recalibration if trial is not None else IDENTITY
+    period = PurchaseHoldout.of(log, end_day=end_day, days=holdout_days)
+    learn = partial(
+        learn_recalibration, log, end_day=end_day - holdout_days, horizon_days=holdout_days, kind=type(btyd)
+    )
+    of_model = learn()
+    trial = of_model if corrected is None else learn(trees=trees)
+    by_model = btyd.expected_purchases(holdout_days, *period.history)
+    expected = by_model if corrected is None else corrected
+    days = _Predicted(period, btyd, _used(trial), horizons_at_pace(holdout_days, by_model, expected))
     uniforms = np.random.default_rng(seed).random(len(period.actual))
-    expected = btyd.expected_purchases(holdout_days, period.frequency, period.recency, period.T)
     return {
         "level": DEFAULT_LEVEL,
         "holdout_days": holdout_days,
         "n_customers": len(period.actual),
         "model": btyd.name,
-        "purchase_days": _purchase_days(period, btyd, recalibration, expected, uniforms),
-        "value": _value(period, btyd, gamma_gamma, recalibration, uniforms),
+        "forecast": btyd.name if corrected is None else PoissonForecast.name,
+        "purchase_days": _purchase_days(days, expected, uniforms),
+        "value": _value(period, btyd, gamma_gamma, _used(of_model), uniforms),
         "recalibration": None if trial is None else trial.to_dict(),
+        "recalibration_of_value": None if of_model is None else of_model.to_dict(),
         "notes": _notes(period, expected, trial),
     }
 
 
 def learn_recalibration(
-    log: EventLog, *, end_day: int, horizon_days: int, kind: type[BuyTillYouDieModel]
+    log: EventLog,
+    *,
+    end_day: int,
+    horizon_days: int,
+    kind: type[BuyTillYouDieModel],
+    trees: ForecastTrees | None = None,
 ) -> RecalibrationTrial | None:
     """Learn from the period before a day how counts turn out, compared with what was predicted before that period.
 
@@ -134,88 +150,97 @@ def learn_recalibration(
         Length of the period.
     kind : type of BuyTillYouDieModel
         Fitted on what was known before the period.
+    trees : ForecastTrees, optional
+        Where boosted trees make the forecast: they are grown on the period before that period. Where there is too
+        little for that, the purchase model is judged alone; what it is off by, the trees are mostly off by less.
 
     Returns
     -------
     RecalibrationTrial or None
         None if the history before the period is shorter than the period itself, which is too little to learn from.
     """
-    period = _Period.before(log, end_day, horizon_days)
-    if period.T.max(initial=0.0) < horizon_days:
+    try:
+        period = PurchaseHoldout.of(log, end_day=end_day, days=horizon_days)
+    except TrainingError:
         return None
-    model = kind().fit(period.frequency, period.recency, period.T)
-    return RecalibrationTrial.of(*period.purchase_cdf(model, IDENTITY))
+    if period.rfm.T.max() < horizon_days:
+        return None
+    model = kind().fit(*period.history)
+    by_model = model.expected_purchases(horizon_days, *period.history)
+    expected = by_model if trees is None else _corrected(trees, model, by_model, log, end_day, period)
+    predicted = _Predicted(period, model, IDENTITY, horizons_at_pace(horizon_days, by_model, expected))
+    return RecalibrationTrial.of(*predicted.cdf())
+
+
+def _corrected(
+    trees: ForecastTrees,
+    model: BuyTillYouDieModel,
+    by_model: FloatArray,
+    log: EventLog,
+    end_day: int,
+    period: PurchaseHoldout,
+) -> FloatArray:
+    try:
+        forecast = trees.fit(log, end_day=end_day - period.days, horizon_days=period.days, model=type(model))
+    except (TrainingError, FitError):
+        return by_model
+    return trees.expected(forecast, model, log, period)
+
+
+def _used(trial: RecalibrationTrial | None) -> Recalibration:
+    return IDENTITY if trial is None else trial.recalibration
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Period:
-    """What was known of the customers before a period, and what they bought within it."""
+class _Predicted:
+    """Predictive distributions of the purchase days of a hold-out."""
 
-    days: int
-    frequency: FloatArray
-    recency: FloatArray
-    T: FloatArray
-    monetary_value: FloatArray
-    actual: FloatArray  # purchase days
-    spent: FloatArray
+    period: PurchaseHoldout
+    model: BuyTillYouDieModel
+    recalibration: Recalibration
+    horizons: FloatArray
 
-    @classmethod
-    def before(cls, log: EventLog, end_day: int, days: int) -> Self:
-        rfm = Rfm.of(build_features(log, Snapshot.at_midnight(end_day - days, log.calendar)))
-        end = Snapshot.at_midnight(end_day, log.calendar)
-        measures = (Aggregate(Measure.PURCHASE_DAYS, days=days), Aggregate(Measure.VALUE, days=days))
-        came = np.nan_to_num(aggregate(log, end, measures)[rfm.rows])
-        return cls(
-            days=days,
-            frequency=rfm.frequency,
-            recency=rfm.recency,
-            T=rfm.T,
-            # Refunds in parts may leave a rounding residue below 0, and those of earlier orders outweigh a period's.
-            monetary_value=np.maximum(np.nan_to_num(rfm.monetary_value), 0.0),
-            actual=came[:, 0],
-            spent=np.maximum(came[:, 1], 0.0),
-        )
-
-    def purchase_interval(self, model: BuyTillYouDieModel, recalibration: Recalibration) -> Interval:
+    def interval(self) -> Interval:
+        frequency, recency, T = self.period.history
         return purchase_interval(
-            model,
-            horizon_days=self.days,
-            frequency=self.frequency,
-            recency=self.recency,
-            T=self.T,
-            recalibration=recalibration,
+            self.model,
+            horizon_days=self.horizons,
+            frequency=frequency,
+            recency=recency,
+            T=T,
+            recalibration=self.recalibration,
         )
 
-    def purchase_cdf(self, model: BuyTillYouDieModel, recalibration: Recalibration) -> tuple[FloatArray, FloatArray]:
+    def cdf(self) -> tuple[FloatArray, FloatArray]:
+        frequency, recency, T = self.period.history
         return purchase_cdf(
-            model,
-            self.actual,
-            horizon_days=self.days,
-            frequency=self.frequency,
-            recency=self.recency,
-            T=self.T,
-            recalibration=recalibration,
+            self.model,
+            self.period.actual,
+            horizon_days=self.horizons,
+            frequency=frequency,
+            recency=recency,
+            T=T,
+            recalibration=self.recalibration,
         )
 
 
-def _purchase_days(
-    period: _Period,
-    btyd: BuyTillYouDieModel,
-    recalibration: Recalibration,
-    expected: FloatArray,
-    uniforms: FloatArray,
-) -> dict[str, Any]:
-    pit = randomised_pit(*period.purchase_cdf(btyd, recalibration), uniforms)
-    plain = randomised_pit(*period.purchase_cdf(btyd, IDENTITY), uniforms)
-    bg_nbd = BetaGeoModel().fit(period.frequency, period.recency, period.T)
+def _purchase_days(predicted: _Predicted, expected: FloatArray, uniforms: FloatArray) -> dict[str, Any]:
+    period = predicted.period
+    pit = randomised_pit(*predicted.cdf(), uniforms)
+    plain = randomised_pit(*replace(predicted, recalibration=IDENTITY).cdf(), uniforms)
+    bg_nbd = BetaGeoModel().fit(*period.history)
+    without = _Predicted(
+        period,
+        BetaGeoModel.from_params(**bg_nbd.params_),
+        IDENTITY,
+        np.full(len(period.actual), float(period.days)),
+    )
     baselines = {
         "same_poisson": _same_poisson(period, expected),
-        "bg_nbd_without_parameter_uncertainty": period.purchase_interval(
-            BetaGeoModel.from_params(**bg_nbd.params_), IDENTITY
-        ),
+        "bg_nbd_without_parameter_uncertainty": without.interval(),
     }
     return {
-        **_figures(period.actual, pit, period.purchase_interval(btyd, recalibration)),
+        **_figures(period.actual, pit, predicted.interval()),
         "before_recalibration": {
             "pit_tenths": pit_tenths(plain).tolist(),
             "pit_deviation_points": pit_deviation(pit_tenths(plain)),
@@ -227,7 +252,7 @@ def _purchase_days(
     }
 
 
-def _same_poisson(period: _Period, expected: FloatArray) -> Interval:
+def _same_poisson(period: PurchaseHoldout, expected: FloatArray) -> Interval:
     """One Poisson distribution for all customers, of the mean that the model expects: it knows nobody in particular."""
     same = np.full(len(period.actual), expected.mean())
     low, high = tails(DEFAULT_LEVEL)
@@ -235,33 +260,23 @@ def _same_poisson(period: _Period, expected: FloatArray) -> Interval:
 
 
 def _value(
-    period: _Period,
+    period: PurchaseHoldout,
     btyd: BuyTillYouDieModel,
     gamma_gamma: GammaGammaModel,
     recalibration: Recalibration,
     uniforms: FloatArray,
 ) -> dict[str, Any]:
+    frequency, recency, T = period.history
+    money = {"frequency": frequency, "recency": recency, "T": T, "monetary_value": spent(period.rfm)}
     interval = clv_interval(
         btyd,
         gamma_gamma,
-        frequency=period.frequency,
-        recency=period.recency,
-        T=period.T,
-        monetary_value=period.monetary_value,
         terms=ClvTerms(horizon_days=period.days, yearly_discount_rate=0.0),
+        level=DEFAULT_LEVEL,
         recalibration=recalibration,
+        **money,
     )
-    steps = value_cdf(
-        btyd,
-        gamma_gamma,
-        period.spent,
-        horizon_days=period.days,
-        frequency=period.frequency,
-        recency=period.recency,
-        T=period.T,
-        monetary_value=period.monetary_value,
-        recalibration=recalibration,
-    )
+    steps = value_cdf(btyd, gamma_gamma, period.spent, horizon_days=period.days, recalibration=recalibration, **money)
     return _figures(period.spent, randomised_pit(*steps, uniforms), interval)
 
 
@@ -277,7 +292,7 @@ def _figures(actual: FloatArray, pit: FloatArray, interval: Interval) -> dict[st
     }
 
 
-def _notes(period: _Period, expected: FloatArray, trial: RecalibrationTrial | None) -> list[str]:
+def _notes(period: PurchaseHoldout, expected: FloatArray, trial: RecalibrationTrial | None) -> list[str]:
     n, came, forecast = len(period.actual), float(period.actual.mean()), float(expected.mean())
     notes = [YEARLY_NOTE.format(days=period.days)]
     if n < FEWEST_TO_JUDGE:

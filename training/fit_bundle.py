@@ -39,6 +39,7 @@ from training.fit_target import (
 )
 from training.progress import Progress, silent
 from training.purchase_choice import PurchaseChoice, choose_purchase_model
+from training.purchase_forecast import ForecastTrees
 from training.splits import Splits, plan_splits
 from training.supplied_labels import KnownLabels, dated_dataset
 from training.target_check import log_days, refusal
@@ -387,18 +388,13 @@ class _Workshop:
         history = self._history
         if not history.has_purchases:
             return None
-        start = self._start_of_holdout
         try:
             return choose_purchase_model(
                 history.log,
                 end_day=history.end_day,
                 holdout_days=self._request.horizon,
                 asked=self._request.clv_model,
-                seed=self._request.seed,
-                inputs=ModelInputs.fit(
-                    history.log, Snapshot.at_midnight(start, history.log.calendar), self._request.horizon, btyd=None
-                ),
-                leave_out=self._leave_out,
+                trees=self._trees_of_holdout,
                 progress=self._progress,
             )
         except (TrainingError, ModelError) as error:
@@ -421,8 +417,7 @@ class _Workshop:
             inputs=inputs,
             terms=terms,
             choice=self.choice,
-            seed=self._request.seed,
-            leave_out=self._leave_out,
+            trees=ForecastTrees(inputs, self._request.seed, self._leave_out),
         )
 
     def clv_report(self, outlook: PurchaseOutlook | None) -> dict[str, Any] | None:
@@ -440,10 +435,18 @@ class _Workshop:
             choice=self.choice,
             at_holdout=at_holdout,
             outlook=outlook,
-            seed=self._request.seed,
+            trees=self._trees_of_holdout,
         )
         self._progress("Checking intervals", 1.0)
         return report
+
+    @cached_property
+    def _trees_of_holdout(self) -> ForecastTrees:
+        log = self._history.log
+        start = Snapshot.at_midnight(self._start_of_holdout, log.calendar)
+        # Before a purchase model is chosen.
+        inputs = ModelInputs.fit(log, start, self._request.horizon, btyd=None)
+        return ForecastTrees(inputs, self._request.seed, self._leave_out)
 
     @property
     def _start_of_holdout(self) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from typing import Any
 
 from features.event_log import EventLog
@@ -13,13 +12,13 @@ from models.btyd import PURCHASE_MODELS
 from models.clv import ClvTerms
 from models.clv_reasons import ClvReference
 from models.model_inputs import ModelInputs
-from models.outlook import PurchaseOutlook
+from models.outlook import Correction, PurchaseOutlook
 from models.poisson_forecast import PoissonForecast
 from models.predictive import IDENTITY
 from models.purchase_model import PurchaseModel, spent
 from training.evaluate_intervals import evaluate_intervals, learn_recalibration
 from training.purchase_choice import PurchaseChoice
-from training.purchase_forecast import fit_forecast
+from training.purchase_forecast import ForecastTrees
 
 __all__ = ["fit_outlook", "outlook_report"]
 
@@ -34,8 +33,7 @@ def fit_outlook(
     inputs: ModelInputs,
     terms: ClvTerms,
     choice: PurchaseChoice | None,
-    seed: int,
-    leave_out: Collection[str] = (),
+    trees: ForecastTrees,
 ) -> PurchaseOutlook:
     """Learn at the end of a log what intervals and reasons need beside the purchase model.
 
@@ -55,9 +53,8 @@ def fit_outlook(
     terms : ClvTerms
     choice : PurchaseChoice or None
         Whether boosted trees make the forecast; None where the history was too short to compare anything.
-    seed : int
-    leave_out : collection of str
-        Names of features that boosted trees are not to use.
+    trees : ForecastTrees
+        How they are grown, with the inputs.
     """
     frame = inputs.frame(log, Snapshot.at_midnight(end_day, log.calendar))
     everybody = Rfm.of(frame)
@@ -80,15 +77,7 @@ def fit_outlook(
             T=everybody.T[kept],
             monetary_value=spent(everybody)[kept],
         ),
-        correction=_correction(
-            log,
-            choice,
-            end_day=end_day,
-            horizon_days=horizon_days,
-            inputs=inputs,
-            seed=seed,
-            leave_out=leave_out,
-        ),
+        correction=_correction(log, choice, trees, end_day=end_day, horizon_days=horizon_days),
     )
 
 
@@ -100,7 +89,7 @@ def outlook_report(
     choice: PurchaseChoice,
     at_holdout: PurchaseModel,
     outlook: PurchaseOutlook,
-    seed: int,
+    trees: ForecastTrees,
 ) -> dict[str, Any]:
     """Measure forecasts and intervals on the horizon before the end of the log.
 
@@ -114,8 +103,8 @@ def outlook_report(
         Fitted when the hold-out began.
     outlook : PurchaseOutlook
         The one in use.
-    seed : int
-        Of what intervals are checked by.
+    trees : ForecastTrees
+        With the inputs of the hold-out; their seed is that of the checks too.
 
     Returns
     -------
@@ -128,7 +117,9 @@ def outlook_report(
         holdout_days=horizon_days,
         btyd=at_holdout.btyd,
         gamma_gamma=at_holdout.gamma_gamma,
-        seed=seed,
+        seed=trees.seed,
+        trees=trees,
+        corrected=choice.corrected,
     )
     models = (outlook.purchases.btyd, outlook.purchases.gamma_gamma)
     notes = [*choice.report["notes"], *intervals["notes"], *(n for model in models for n in model.certificate_.notes)]
@@ -141,23 +132,13 @@ def outlook_report(
 
 
 def _correction(
-    log: EventLog,
-    choice: PurchaseChoice | None,
-    *,
-    end_day: int,
-    horizon_days: int,
-    inputs: ModelInputs,
-    seed: int,
-    leave_out: Collection[str],
-) -> PoissonForecast | None:
+    log: EventLog, choice: PurchaseChoice | None, trees: ForecastTrees, *, end_day: int, horizon_days: int
+) -> Correction | None:
     if choice is None or choice.forecast_name != PoissonForecast.name:
         return None
-    return fit_forecast(
-        log,
-        end_day=end_day,
-        horizon_days=horizon_days,
-        model=PURCHASE_MODELS[choice.name],
-        inputs=inputs,
-        seed=seed,
-        leave_out=leave_out,
+    kind = PURCHASE_MODELS[choice.name]
+    trial = learn_recalibration(log, end_day=end_day, horizon_days=horizon_days, kind=kind, trees=trees)
+    return Correction(
+        trees.fit(log, end_day=end_day, horizon_days=horizon_days, model=kind),
+        IDENTITY if trial is None else trial.recalibration,
     )

@@ -29,20 +29,23 @@ period is mostly its season, and the next one has another.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from features.event_log import EventLog
 from models.btyd import PURCHASE_MODELS, BuyTillYouDieModel
 from models.exceptions import FitError
-from models.model_inputs import ModelInputs
 from models.poisson_forecast import PoissonForecast
-from training.evaluate_purchases import PurchaseHoldout, evaluate_baselines, evaluate_btyd, evaluate_forecast
+from training.evaluate_purchases import evaluate_baselines, evaluate_btyd, evaluate_forecast
 from training.exceptions import TrainingError
 from training.progress import Progress, silent
-from training.purchase_forecast import fit_forecast, forecast_purchases
+from training.purchase_forecast import ForecastTrees
+from training.purchase_holdout import PurchaseHoldout
 from training.total_error_words import explain_total
 
 __all__ = ["Best", "PurchaseChoice", "best_of", "choose_purchase_model"]
@@ -52,7 +55,7 @@ Figures = Mapping[str, Any]
 _STEP = "Comparing purchase models"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class PurchaseChoice:
     """What was kept, and what speaks for it.
 
@@ -67,11 +70,14 @@ class PurchaseChoice:
         their fit. `kept`, `forecast`, `why`, `asked` (None if the rule chose), `notes`. `model`, `params`,
         `log_likelihood` and `holdout`: those of the one that is kept. `holdout_days`, `calibration_end` (the last day
         before the hold-out), `n_customers`.
+    corrected : float64, shape (n_customers,), or None
+        What boosted trees expected of each customer of the hold-out, where they make the forecast.
     """
 
     name: str
     forecast_name: str
     report: dict[str, Any]
+    corrected: NDArray[np.float64] | None
 
 
 class Best(NamedTuple):
@@ -123,9 +129,7 @@ def choose_purchase_model(
     end_day: int,
     holdout_days: int,
     asked: str | None,
-    seed: int,
-    inputs: ModelInputs,
-    leave_out: Collection[str] = (),
+    trees: ForecastTrees,
     progress: Progress = silent,
 ) -> PurchaseChoice:
     """Fit every candidate before a hold-out, compare them there, and keep the best.
@@ -139,13 +143,9 @@ def choose_purchase_model(
         Length of the hold-out before it.
     asked : str or None
         The purchase model to keep whatever comes out, for the forecast too; None for the best.
-    seed : int
-        Of the boosted trees.
-    inputs : ModelInputs
-        Fitted on what was known at the beginning of the hold-out; with or without a model of purchases, which is not
-        used.
-    leave_out : collection of str
-        Names of features that the boosted trees are not to use.
+    trees : ForecastTrees
+        With inputs fitted on what was known at the beginning of the hold-out; with or without a model of purchases,
+        which is not used.
     progress : Progress
 
     Raises
@@ -157,6 +157,7 @@ def choose_purchase_model(
         raise TrainingError(f"There is no purchase model {asked!r}. Choose one of: {', '.join(PURCHASE_MODELS)}.")
     holdout = PurchaseHoldout.of(log, end_day=end_day, days=holdout_days)
     notes: list[str] = []
+    corrected: NDArray[np.float64] | None = None
     fitted: dict[str, BuyTillYouDieModel] = {}
     for name, model in PURCHASE_MODELS.items():
         progress(_STEP, len(fitted) / (len(PURCHASE_MODELS) + 1))
@@ -167,20 +168,14 @@ def choose_purchase_model(
     kept = asked or best.name
     progress(_STEP, len(PURCHASE_MODELS) / (len(PURCHASE_MODELS) + 1))
     try:
-        challenger = fit_forecast(
-            log,
-            end_day=end_day - holdout_days,
-            horizon_days=holdout_days,
-            model=PURCHASE_MODELS[kept],
-            inputs=inputs,
-            seed=seed,
-            leave_out=leave_out,
+        challenger = trees.fit(
+            log, end_day=end_day - holdout_days, horizon_days=holdout_days, model=PURCHASE_MODELS[kept]
         )
     except (TrainingError, FitError) as error:
         notes.append(f"Boosted trees could not be compared with the purchase model: {error}")
     else:
-        expected = forecast_purchases(challenger, fitted[kept], log, holdout, inputs)
-        candidates[PoissonForecast.name] = evaluate_forecast(expected, holdout)
+        corrected = trees.expected(challenger, fitted[kept], log, holdout)
+        candidates[PoissonForecast.name] = evaluate_forecast(corrected, holdout)
     forecast = best_of({name: candidates[name] for name in (kept, PoissonForecast.name) if name in candidates})
     forecast_name = asked or forecast.name
     baselines = evaluate_baselines(holdout)
@@ -209,7 +204,7 @@ def choose_purchase_model(
         ),
         "notes": notes,
     }
-    return PurchaseChoice(kept, forecast_name, report)
+    return PurchaseChoice(kept, forecast_name, report, corrected if forecast_name == PoissonForecast.name else None)
 
 
 def best_of(figures: Mapping[str, Figures]) -> Best:

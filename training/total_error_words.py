@@ -7,7 +7,7 @@ from datetime import date, timedelta
 
 import numpy as np
 
-from training.evaluate_purchases import PurchaseHoldout
+from training.purchase_holdout import PurchaseHoldout
 
 __all__ = ["explain_total"]
 

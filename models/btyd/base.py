@@ -24,7 +24,7 @@ from models.btyd.histories import (
 from models.btyd.parametric import ParametricModel
 from models.exceptions import FitError
 
-__all__ = ["BuyTillYouDieModel"]
+__all__ = ["BuyTillYouDieModel", "checked_horizons"]
 
 HORIZON_RULES = (
     Rule(
@@ -150,7 +150,11 @@ class BuyTillYouDieModel(ParametricModel):
     def p_alive(self, frequency: ArrayLike, recency: ArrayLike, T: ArrayLike) -> NDArray[np.float64]:
         """Return the probability that each customer is still one at T, shape (n,), from 0 to 1."""
         self._fitted()
-        return self._p_alive(PurchaseHistories.checked(frequency, recency, T))
+        return self.p_alive_of(PurchaseHistories.checked(frequency, recency, T))
+
+    def p_alive_of(self, histories: PurchaseHistories) -> NDArray[np.float64]:
+        """Return `p_alive` of histories that are checked already: for one customer, checking is most of the work."""
+        return np.asarray(expit(-self._log_odds_lost(histories)))
 
     def expected_purchases(
         self, horizon: float, frequency: ArrayLike, recency: ArrayLike, T: ArrayLike
@@ -184,10 +188,10 @@ class BuyTillYouDieModel(ParametricModel):
             If horizons or histories aren't legal.
         """
         self._fitted()
-        ends, histories = _checked_horizons(horizons), PurchaseHistories.checked(frequency, recency, T)
+        ends, histories = checked_horizons(horizons), PurchaseHistories.checked(frequency, recency, T)
         x, last, inverse = _living(histories)
         while_alive = self._purchases_while_alive(ends, x, last)
-        return self._p_alive(histories)[:, np.newaxis] * while_alive[inverse]
+        return self.p_alive_of(histories)[:, np.newaxis] * while_alive[inverse]
 
     def expected_purchases_new_customer(self, horizon: ArrayLike) -> NDArray[np.float64]:
         """Return E[X(t)], the repeat purchase days to expect of a new customer by each horizon, shape (k,)."""
@@ -215,7 +219,7 @@ class BuyTillYouDieModel(ParametricModel):
         """
         self._fitted()
         counts = checked_columns({"n": n}, (count_rule("n", "It counts purchase days."),))["n"].astype(np.intp)
-        end = float(_checked_horizons(horizon)[0])
+        end = float(checked_horizons(horizon)[0])
         histories = PurchaseHistories.checked(frequency, recency, T)
         x, last, inverse = _living(histories)
         while_alive = self._counts_while_alive(int(counts.max(initial=0)), end, x, last)[:, counts]
@@ -253,7 +257,7 @@ class BuyTillYouDieModel(ParametricModel):
             From 0 to 1, not rising as the horizon grows.
         """
         self._fitted()
-        ends, histories = _checked_horizons(horizons), PurchaseHistories.checked(frequency, recency, T)
+        ends, histories = checked_horizons(horizons), PurchaseHistories.checked(frequency, recency, T)
         x, last, inverse = _living(histories)
         while_alive = self._no_purchase_while_alive(ends, x, last)
         log_odds_lost = self._log_odds_lost(histories)[:, np.newaxis]
@@ -291,11 +295,12 @@ class BuyTillYouDieModel(ParametricModel):
         self._fitted()
         columns = checked_columns({"frequency": frequency, "T": T}, LIVING_RULES)
         most = checked_columns({"highest": highest}, (count_rule("highest", "It counts purchase days."),))["highest"]
-        end = float(_checked_horizons(horizon)[0])
+        end = float(checked_horizons(horizon)[0])
         return self._counts_while_alive(int(most[0]), end, columns["frequency"], columns["T"])
 
-    def _p_alive(self, histories: PurchaseHistories) -> NDArray[np.float64]:
-        return np.asarray(expit(-self._log_odds_lost(histories)))
+    def counts_while_alive_of(self, highest: int, horizon: float, histories: PurchaseHistories) -> NDArray[np.float64]:
+        """Return `counts_while_alive` of histories that are checked already, with a checked horizon."""
+        return self._counts_while_alive(highest, horizon, histories.frequency, histories.T)
 
     @abstractmethod
     def _total_of_drop_out(
@@ -328,7 +333,8 @@ class BuyTillYouDieModel(ParametricModel):
         """Return the probability that those alive at T don't buy by each horizon, shape (m, k)."""
 
 
-def _checked_horizons(horizons: ArrayLike) -> Column:
+def checked_horizons(horizons: ArrayLike) -> Column:
+    """Return lengths of time as a column; raises `InputError` for what is none."""
     return checked_columns({"horizon": horizons}, HORIZON_RULES)["horizon"]
 
 

@@ -80,9 +80,10 @@ def _as_column(name: str, value: ArrayLike) -> Column:
 
 
 def _check(rule: Rule, columns: Columns) -> None:
-    wrong = np.flatnonzero(rule.broken(columns))
-    if wrong.size == 0:
+    broken = rule.broken(columns)
+    if not broken.any():
         return
+    wrong = np.flatnonzero(broken)
     column = columns[rule.column]
     shown = wrong[:POSITIONS_SHOWN]
     examples = ", ".join(f"{position} ({column[position]:g})" for position in shown)

@@ -39,6 +39,9 @@ def distinct_rows(*columns: Column) -> tuple[Positions, Positions]:
     ([1.0, 2.0], [1, 0, 1])
     """
     n = len(columns[0])
+    if n == 1:
+        only = np.zeros(1, dtype=np.intp)
+        return only, only
     keys, span = _packed(columns)
     if keys is not None and span <= TABLE_PER_ROW * n:
         present = np.zeros(span, dtype=np.bool_)

@@ -2,6 +2,7 @@
 
 from models.predictive.counts import purchase_cdf, purchase_interval
 from models.predictive.interval import DEFAULT_LEVEL, Interval
+from models.predictive.pace import horizons_at_pace
 from models.predictive.recalibration import IDENTITY, Recalibration, RecalibrationTrial
 from models.predictive.values import clv_interval, value_cdf
 
@@ -12,6 +13,7 @@ __all__ = [
     "Recalibration",
     "RecalibrationTrial",
     "clv_interval",
+    "horizons_at_pace",
     "purchase_cdf",
     "purchase_interval",
     "value_cdf",

@@ -17,7 +17,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
-from models.btyd.base import BuyTillYouDieModel
+from models.btyd.base import BuyTillYouDieModel, checked_horizons
 from models.btyd.distinct import distinct_rows
 from models.btyd.histories import PurchaseHistories
 from models.predictive.interval import DEFAULT_LEVEL, Interval, tails
@@ -61,7 +61,7 @@ class CountBlock:
 def purchase_interval(
     btyd: BuyTillYouDieModel,
     *,
-    horizon_days: float,
+    horizon_days: ArrayLike,
     frequency: ArrayLike,
     recency: ArrayLike,
     T: ArrayLike,
@@ -74,8 +74,8 @@ def purchase_interval(
     ----------
     btyd : BuyTillYouDieModel
         Fitted in days; its certificate says how uncertain the parameters are.
-    horizon_days : float
-        Length of the period after T, 0 or more.
+    horizon_days : float or array_like, shape (n,)
+        Length of the period after T, 0 or more: one for all, or each customer's, of which few should differ.
     frequency, recency, T : array_like, shape (n,)
         x, t_x and T in days.
     level : float
@@ -97,19 +97,23 @@ def purchase_interval(
     """
     histories = PurchaseHistories.checked(frequency, recency, T)
     low_tail, high_tail = recalibration.inverse(tails(level)).tolist()
-    first, inverse = distinct_rows(histories.frequency, histories.T, histories.recency)
-    low, high = np.empty(len(first)), np.empty(len(first))
-    for block in count_blocks(btyd, horizon_days, _rows_of(histories, first), reach=high_tail):
-        low[block.rows] = _quantiles(block.cdf, low_tail)
-        high[block.rows] = _quantiles(block.cdf, high_tail)
-    return Interval(low[inverse], high[inverse])
+    bounds = np.empty((2, len(histories)))
+    for horizon, customers in _by_horizon(horizon_days, len(histories)):
+        some = _rows_of(histories, customers)
+        first, inverse = distinct_rows(some.frequency, some.T, some.recency)
+        of_distinct = np.empty((2, len(first)))
+        for block in count_blocks(btyd, horizon, _rows_of(some, first), reach=high_tail):
+            of_distinct[0, block.rows] = _quantiles(block.cdf, low_tail)
+            of_distinct[1, block.rows] = _quantiles(block.cdf, high_tail)
+        bounds[:, customers] = of_distinct[:, inverse]
+    return Interval(*bounds)
 
 
 def purchase_cdf(
     btyd: BuyTillYouDieModel,
     counts: ArrayLike,
     *,
-    horizon_days: float,
+    horizon_days: ArrayLike,
     frequency: ArrayLike,
     recency: ArrayLike,
     T: ArrayLike,
@@ -132,14 +136,16 @@ def purchase_cdf(
     histories = PurchaseHistories.checked(frequency, recency, T)
     outcome = np.asarray(counts, dtype=np.intp)
     below, at_most = np.empty(len(outcome)), np.empty(len(outcome))
-    order = np.lexsort((histories.recency, histories.T, histories.frequency))
-    for block in count_blocks(btyd, horizon_days, _rows_of(histories, order), reach=ALL_BUT_NOTHING):
-        rows = order[block.rows]
-        padded = np.column_stack([np.zeros(len(rows)), block.cdf, np.ones(len(rows))])
-        last = padded.shape[1] - 1
-        at = np.arange(len(rows))
-        below[rows] = padded[at, np.minimum(outcome[rows], last)]
-        at_most[rows] = padded[at, np.minimum(outcome[rows] + 1, last)]
+    for horizon, customers in _by_horizon(horizon_days, len(histories)):
+        some = _rows_of(histories, customers)
+        order = np.lexsort((some.recency, some.T, some.frequency))
+        for block in count_blocks(btyd, horizon, _rows_of(some, order), reach=ALL_BUT_NOTHING):
+            rows = customers[order[block.rows]]
+            padded = np.column_stack([np.zeros(len(rows)), block.cdf, np.ones(len(rows))])
+            last = padded.shape[1] - 1
+            at = np.arange(len(rows))
+            below[rows] = padded[at, np.minimum(outcome[rows], last)]
+            at_most[rows] = padded[at, np.minimum(outcome[rows] + 1, last)]
     return recalibration(below), recalibration(at_most)
 
 
@@ -173,9 +179,9 @@ def count_blocks(
         longer = []
         for position in range(0, len(pending), in_one_go):
             pairs = pending[position : position + in_one_go]
-            x, T = histories.frequency[starts[pairs]], histories.T[starts[pairs]]
+            distinct = _rows_of(histories, starts[pairs])
             while_alive = np.stack(
-                [np.cumsum(model.counts_while_alive(highest, horizon_days, x, T), axis=1) for model in models]
+                [np.cumsum(model.counts_while_alive_of(highest, horizon_days, distinct), axis=1) for model in models]
             )
             done = _holds_enough(while_alive, reach) | (highest >= LONGEST_TABLE)
             longer.append(pairs[~done])
@@ -199,8 +205,8 @@ def _mixtures(
     in_one_go = max(CELLS // while_alive.shape[2], 1)
     for position in range(0, len(rows), in_one_go):
         some = slice(position, position + in_one_go)
-        x, recency, T = histories.frequency[rows[some]], histories.recency[rows[some]], histories.T[rows[some]]
-        alive = np.stack([model.p_alive(x, recency, T) for model in models])
+        customers = _rows_of(histories, rows[some])
+        alive = np.stack([model.p_alive_of(customers) for model in models])
         yield CountBlock(rows[some], _mixed(alive, while_alive, pair[some]))
 
 
@@ -241,6 +247,16 @@ def _starts_of_pairs(histories: PurchaseHistories) -> IndexArray:
     new = np.ones(len(histories), dtype=np.bool_)
     new[1:] = (np.diff(histories.frequency) != 0) | (np.diff(histories.T) != 0)
     return np.flatnonzero(new)
+
+
+def _by_horizon(horizon_days: ArrayLike, n_customers: int) -> Iterator[tuple[float, IndexArray]]:
+    """Give each horizon with the customers whose it is."""
+    horizons = checked_horizons(np.ravel(horizon_days))
+    if len(horizons) == 1:
+        yield float(horizons[0]), np.arange(n_customers)
+        return
+    for horizon in np.unique(horizons).tolist():
+        yield horizon, np.flatnonzero(horizons == horizon)
 
 
 def _rows_of(histories: PurchaseHistories, rows: IndexArray) -> PurchaseHistories:

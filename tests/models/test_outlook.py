@@ -13,9 +13,9 @@ from features.windows import Snapshot
 from models.btyd import ParetoModel
 from models.bundle import Bundle
 from models.clv import discounted_clv
-from models.outlook import Outlook, PurchaseOutlook
+from models.outlook import Correction, Outlook, PurchaseOutlook
 from models.poisson_forecast import PoissonForecast
-from models.predictive import Recalibration
+from models.predictive import IDENTITY, Recalibration
 from models.purchase_model import PURCHASE_FEATURES, PurchaseModel
 from models.purchase_timing import PURCHASE_DAYS
 from models.scoring import Scores, score
@@ -141,7 +141,7 @@ def test_trees_that_correct_the_forecast_move_it_and_its_interval_but_not_clv(
     correction = PoissonForecast(seed=0, num_threads=1).fit(
         frame.select(names)[rows], np.rint(3 * expected + 1), expected, feature_names=names
     )
-    corrected = replace(fitted, correction=correction)
+    corrected = replace(fitted, correction=Correction(correction, IDENTITY))
     assert corrected.feature_names == names
     found = corrected.of(frame)
     np.testing.assert_array_equal(
@@ -168,7 +168,7 @@ def test_whatever_a_bundle_keeps_of_it_reads_back_as_the_same(fitted: PurchaseOu
         fitted,
         purchases=other,
         recalibration=Recalibration.fit(np.array([0.1, 0.4, 0.6]), np.array([0.3, 0.7, 0.9])),
-        correction=correction,
+        correction=Correction(correction, Recalibration(0.1, 1.2)),
     )
     for one in (fitted, changed):
         assert PurchaseOutlook.from_files(one.to_files()).to_files() == one.to_files()

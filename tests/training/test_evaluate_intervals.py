@@ -151,7 +151,7 @@ def test_a_season_that_the_history_never_saw_is_named() -> None:
 
 def test_a_hold_out_longer_than_the_log_is_refused() -> None:
     log = shop(300, restless=False)
-    with pytest.raises(TrainingError, match="Nobody purchased before the last 400 days of the log"):
+    with pytest.raises(TrainingError, match="where a hold-out of 400 days begins"):
         evaluate_intervals(
             log,
             end_day=end_of_shop(),

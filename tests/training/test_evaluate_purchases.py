@@ -12,8 +12,9 @@ from models.baselines import same_rate
 from models.btyd import BetaGeoModel
 from tests.data.cdnow import END_DAY, cdnow_log
 from tests.shop import AS_OF, Row, local_day, shop_log, to_log
-from training.evaluate_purchases import PurchaseHoldout, evaluate_baselines, evaluate_btyd, evaluate_forecast
+from training.evaluate_purchases import evaluate_baselines, evaluate_btyd, evaluate_forecast
 from training.exceptions import TrainingError
+from training.purchase_holdout import PurchaseHoldout
 
 HOLDOUT_DAYS = 273
 

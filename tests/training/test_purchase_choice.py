@@ -17,10 +17,10 @@ from models.poisson_forecast import PoissonForecast
 from tests.data.cdnow import END_DAY, cdnow_log
 from tests.shop import local_day, shop_log
 from training.evaluate_clv import evaluate_clv
-from training.evaluate_purchases import PurchaseHoldout
 from training.exceptions import TrainingError
 from training.purchase_choice import PurchaseChoice, best_of, choose_purchase_model
-from training.purchase_forecast import fit_forecast, forecast_purchases
+from training.purchase_forecast import ForecastTrees
+from training.purchase_holdout import PurchaseHoldout
 
 SHOP_END = local_day(2024, 7, 1)
 
@@ -30,8 +30,8 @@ def inputs_at(log: EventLog, day: int) -> ModelInputs:
 
 
 def chosen(log: EventLog, end_day: int, days: int, asked: str | None = None) -> PurchaseChoice:
-    inputs = inputs_at(log, end_day - days)
-    return choose_purchase_model(log, end_day=end_day, holdout_days=days, asked=asked, seed=1, inputs=inputs)
+    trees = ForecastTrees(inputs_at(log, end_day - days), seed=1)
+    return choose_purchase_model(log, end_day=end_day, holdout_days=days, asked=asked, trees=trees)
 
 
 @cache
@@ -138,14 +138,8 @@ def test_without_an_earlier_period_the_purchase_models_are_compared_alone_and_it
 
 def test_trees_read_measured_features_only_and_none_that_was_left_out() -> None:
     log, inputs = shop_log(), inputs_at(shop_log(), SHOP_END - 90)
-    forecast = fit_forecast(
-        log,
-        end_day=SHOP_END - 90,
-        horizon_days=90,
-        model=PURCHASE_MODELS["bg_nbd"],
-        inputs=inputs,
-        seed=1,
-        leave_out=("frequency",),
+    forecast = ForecastTrees(inputs, 1, ("frequency",)).fit(
+        log, end_day=SHOP_END - 90, horizon_days=90, model=PURCHASE_MODELS["bg_nbd"]
     )
     known = {feature.name: feature for feature in inputs.plan.features}
     assert {known[name].source for name in forecast.feature_names_} == {"log"}
@@ -158,13 +152,11 @@ def test_a_forecast_knows_nothing_of_what_came_after_it() -> None:
     before = log.before(log.calendar.midnight(SHOP_END - 90))
     expected = []
     for known in (log, before):
-        inputs = inputs_at(known, SHOP_END - 90)
-        forecast = fit_forecast(
-            known, end_day=SHOP_END - 90, horizon_days=90, model=PURCHASE_MODELS["bg_nbd"], inputs=inputs, seed=1
-        )
+        trees = ForecastTrees(inputs_at(known, SHOP_END - 90), seed=1)
+        forecast = trees.fit(known, end_day=SHOP_END - 90, horizon_days=90, model=PURCHASE_MODELS["bg_nbd"])
         period = PurchaseHoldout.of(known, end_day=SHOP_END, days=90)
         btyd = PURCHASE_MODELS["bg_nbd"]().fit(*period.history)
-        expected.append(forecast_purchases(forecast, btyd, known, period, inputs))
+        expected.append(trees.expected(forecast, btyd, known, period))
     np.testing.assert_array_equal(expected[0], expected[1])
 
 
@@ -172,13 +164,8 @@ def test_few_customers_are_not_enough_to_correct_a_model_by() -> None:
     log = shop_log()
     early = local_day(2022, 7, 1)
     with pytest.raises(TrainingError, match=r"customers had purchased before 2022-05-02; .* at least 500"):
-        fit_forecast(
-            log,
-            end_day=early,
-            horizon_days=60,
-            model=PURCHASE_MODELS["bg_nbd"],
-            inputs=inputs_at(log, early),
-            seed=1,
+        ForecastTrees(inputs_at(log, early), seed=1).fit(
+            log, end_day=early, horizon_days=60, model=PURCHASE_MODELS["bg_nbd"]
         )
 
 

@@ -12,7 +12,7 @@ from features.rfm import Rfm
 from features.windows import Snapshot
 from tests.data.cdnow import END_DAY, cdnow_log
 from tests.shop import local_day
-from training.evaluate_purchases import PurchaseHoldout
+from training.purchase_holdout import PurchaseHoldout
 from training.total_error_words import explain_total
 
 START = local_day(2024, 3, 1)
@@ -24,7 +24,7 @@ def a_holdout(*, T: np.ndarray, before: float = 1.0, actual: float = 1.0, days: 
     nobody = np.zeros(n)
     rfm = Rfm(np.arange(n), nobody, nobody, T.astype(float), np.full(n, np.nan))
     start = Snapshot.at_midnight(START, LocalCalendar("UTC"))
-    return PurchaseHoldout(start, days, rfm, np.full(n, before), np.full(n, actual))
+    return PurchaseHoldout(start, days, rfm, np.full(n, before), np.full(n, actual), nobody)
 
 
 # They came all through two years.

@@ -154,7 +154,12 @@ def clv_table(report: Mapping[str, Any]) -> Group:
             end_section=position == len(candidates) - 1,
         )
     table.caption = "* in use; total: how far the sum is off; MAE: mean absolute error of the median"
-    parts = [table, *_intervals(report.get("intervals")), *_fits(report, candidates)]
+    parts = [
+        table,
+        *_intervals(report.get("intervals")),
+        *_fits(report, candidates),
+        *_assumptions(report.get("assumptions", ())),
+    ]
     return Group(*parts, *([escape(report["why"])] if "why" in report else ()))
 
 
@@ -206,6 +211,18 @@ def _fits(report: Mapping[str, Any], candidates: Mapping[str, Mapping[str, Any]]
             "" if condition is None else f"{condition:.3g}",
             f"{', '.join(params)}; log-likelihood {log_likelihood:,.2f}",
         )
+    yield table
+
+
+def _assumptions(checks: Sequence[Mapping[str, Any]]) -> Iterator[Table]:
+    """Yield the table of what the models take for granted, if it was checked."""
+    if not checks:
+        return
+    table = _narrow("assumption", "holds", title="What the models take for granted")
+    table.add_column("why")
+    for check in checks:
+        holds = "can't be told" if check["holds"] is None else "yes" if check["holds"] else "no"
+        table.add_row(check["name"].replace("_", " "), holds, escape(check["text"]))
     yield table
 
 

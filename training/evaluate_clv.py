@@ -8,14 +8,15 @@ from features.event_log import EventLog
 from features.windows import Snapshot
 from models.btyd import PURCHASE_MODELS, GammaGammaModel
 from models.model_inputs import ModelInputs
-from models.purchase_model import spent
+from models.purchase_model import PurchaseModel, spent
 from training.evaluate_intervals import evaluate_intervals
 from training.progress import Progress, silent
-from training.purchase_choice import choose_purchase_model
+from training.purchase_assumptions import assumptions_of
+from training.purchase_choice import PurchaseChoice, choose_purchase_model
 from training.purchase_forecast import ForecastTrees
 from training.purchase_holdout import PurchaseHoldout
 
-__all__ = ["evaluate_clv"]
+__all__ = ["evaluate_clv", "holdout_report"]
 
 
 def evaluate_clv(
@@ -46,7 +47,7 @@ def evaluate_clv(
     -------
     dict
         JSON-safe: the report of `PurchaseChoice`; `gamma_gamma`, the fit of the model of value; `intervals`, as
-        `evaluate_intervals` gives them.
+        `evaluate_intervals` gives them; `assumptions`, as `assumptions_of` does.
 
     Raises
     ------
@@ -65,20 +66,56 @@ def evaluate_clv(
         trees=trees,
         progress=progress,
     )
-    progress("Checking intervals", 0.0)
     holdout = PurchaseHoldout.of(log, end_day=end_day, days=holdout_days)
-    gamma_gamma = GammaGammaModel().fit(holdout.rfm.frequency, spent(holdout.rfm))
+    purchases = PurchaseModel(
+        PURCHASE_MODELS[choice.name]().fit(*holdout.history),
+        GammaGammaModel().fit(holdout.rfm.frequency, spent(holdout.rfm)),
+    )
+    return holdout_report(log, end_day=end_day, choice=choice, purchases=purchases, trees=trees, progress=progress)
+
+
+def holdout_report(
+    log: EventLog,
+    *,
+    end_day: int,
+    choice: PurchaseChoice,
+    purchases: PurchaseModel,
+    trees: ForecastTrees,
+    progress: Progress = silent,
+) -> dict[str, Any]:
+    """Tell of a choice, the fit of the model of value, intervals, and what the models take for granted.
+
+    Parameters
+    ----------
+    log, end_day
+        As in `evaluate_clv`.
+    choice : PurchaseChoice
+    purchases : PurchaseModel
+        Of the kind chosen, fitted when the hold-out began.
+    trees : ForecastTrees
+        With inputs of the same instant; their seed is that of the checks too.
+    progress : Progress
+    """
+    progress("Checking intervals", 0.0)
+    gamma_gamma = purchases.gamma_gamma
     intervals = evaluate_intervals(
         log,
         end_day=end_day,
-        holdout_days=holdout_days,
-        btyd=PURCHASE_MODELS[choice.name]().fit(*holdout.history),
+        holdout_days=choice.report["holdout_days"],
+        btyd=purchases.btyd,
         gamma_gamma=gamma_gamma,
-        seed=seed,
+        seed=trees.seed,
         trees=trees,
         corrected=choice.corrected,
     )
     progress("Checking intervals", 1.0)
+    assumptions = assumptions_of(log, end_day=end_day)
+    notes = [
+        *choice.report["notes"],
+        *gamma_gamma.certificate_.notes,
+        *intervals["notes"],
+        *(check["text"] for check in assumptions if check["holds"] is False),
+    ]
     return {
         **choice.report,
         "gamma_gamma": {
@@ -87,5 +124,6 @@ def evaluate_clv(
             "certificate": gamma_gamma.certificate_.to_dict(),
         },
         "intervals": intervals,
-        "notes": list(dict.fromkeys([*choice.report["notes"], *gamma_gamma.certificate_.notes, *intervals["notes"]])),
+        "assumptions": assumptions,
+        "notes": list(dict.fromkeys(notes)),
     }

@@ -26,8 +26,9 @@ from store.settings import Settings
 from store.training_request import TrainingRequest
 from training.churn_window import resolved
 from training.dataset import Rows, all_labelled, build_dataset
+from training.evaluate_clv import holdout_report
 from training.exceptions import TrainingError
-from training.fit_outlook import fit_outlook, outlook_report
+from training.fit_outlook import fit_outlook
 from training.fit_target import (
     Candidates,
     ChampionSettings,
@@ -427,18 +428,19 @@ class _Workshop:
         at_holdout = self._inputs_at(self._start_of_holdout).purchases
         if at_holdout is None:
             return None
-        self._progress("Checking intervals", 0.0)
-        report = outlook_report(
+        report = holdout_report(
             self._history.log,
             end_day=self._history.end_day,
-            horizon_days=self._request.horizon,
             choice=self.choice,
-            at_holdout=at_holdout,
-            outlook=outlook,
+            purchases=at_holdout,
             trees=self._trees_of_holdout,
+            progress=self._progress,
         )
-        self._progress("Checking intervals", 1.0)
-        return report
+        in_use = (outlook.purchases.btyd, outlook.purchases.gamma_gamma)
+        return {
+            **report,
+            "final": {model.name: {"params": model.params_, **model.certificate_.to_dict()} for model in in_use},
+        }
 
     @cached_property
     def _trees_of_holdout(self) -> ForecastTrees:

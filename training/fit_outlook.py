@@ -1,8 +1,6 @@
-"""What a bundle says of purchases to come: learnt at the end of the log, and checked on the horizon before it."""
+"""What a bundle says of purchases to come, learnt at the end of the log."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from features.event_log import EventLog
 from features.labels import eligible
@@ -16,11 +14,11 @@ from models.outlook import Correction, PurchaseOutlook
 from models.poisson_forecast import PoissonForecast
 from models.predictive import IDENTITY
 from models.purchase_model import PurchaseModel, spent
-from training.evaluate_intervals import evaluate_intervals, learn_recalibration
+from training.evaluate_intervals import learn_recalibration
 from training.purchase_choice import PurchaseChoice
 from training.purchase_forecast import ForecastTrees
 
-__all__ = ["fit_outlook", "outlook_report"]
+__all__ = ["fit_outlook"]
 
 
 def fit_outlook(
@@ -79,56 +77,6 @@ def fit_outlook(
         ),
         correction=_correction(log, choice, trees, end_day=end_day, horizon_days=horizon_days),
     )
-
-
-def outlook_report(
-    log: EventLog,
-    *,
-    end_day: int,
-    horizon_days: int,
-    choice: PurchaseChoice,
-    at_holdout: PurchaseModel,
-    outlook: PurchaseOutlook,
-    trees: ForecastTrees,
-) -> dict[str, Any]:
-    """Measure forecasts and intervals on the horizon before the end of the log.
-
-    Parameters
-    ----------
-    log, end_day, horizon_days
-        As in `fit_outlook`.
-    choice : PurchaseChoice
-        With the figures of the forecasts.
-    at_holdout : PurchaseModel
-        Fitted when the hold-out began.
-    outlook : PurchaseOutlook
-        The one in use.
-    trees : ForecastTrees
-        With the inputs of the hold-out; their seed is that of the checks too.
-
-    Returns
-    -------
-    dict
-        JSON-safe: the report of the choice; `intervals`; `final`, what the models in use were fitted to.
-    """
-    intervals = evaluate_intervals(
-        log,
-        end_day=end_day,
-        holdout_days=horizon_days,
-        btyd=at_holdout.btyd,
-        gamma_gamma=at_holdout.gamma_gamma,
-        seed=trees.seed,
-        trees=trees,
-        corrected=choice.corrected,
-    )
-    models = (outlook.purchases.btyd, outlook.purchases.gamma_gamma)
-    notes = [*choice.report["notes"], *intervals["notes"], *(n for model in models for n in model.certificate_.notes)]
-    return {
-        **choice.report,
-        "intervals": intervals,
-        "final": {model.name: {"params": model.params_, **model.certificate_.to_dict()} for model in models},
-        "notes": list(dict.fromkeys(notes)),
-    }
 
 
 def _correction(

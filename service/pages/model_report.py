@@ -96,6 +96,7 @@ def _clv_facts(clv: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
         ("bias", f"{holdout['bias']:+.3f} purchase days" if holdout.get("bias") is not None else None),
         ("rank correlation", f"{holdout['spearman']:.3f}" if holdout.get("spearman") is not None else None),
         *((name, f"{value:.4g}") for name, value in part_of(clv, "params").items()),
+        *((str(check["name"]).replace("_", " "), check["text"]) for check in clv.get("assumptions") or ()),
     ]
     return tuple((name, str(value)) for name, value in facts if value is not None)
 

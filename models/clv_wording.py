@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from features.units import Unit, format_value, rounded
 from models.clv_game import CLV_INPUTS
 from models.clv_reasons import ClvReference
+from models.reason_texts import reason_texts
 from models.weighed_clauses import joined, strongest
 
-__all__ = ["ClvReason", "clv_entries", "clv_sentence", "read_clv_reasons"]
+__all__ = ["ClvReason", "clv_sentence", "clv_texts", "read_clv_reasons"]
 
 FloatArray = NDArray[np.float64]
 
@@ -101,8 +102,8 @@ _OF_ONE_DAY = ("frequency", "recency")
 _NO_VALUE = "what repeat purchases would come to is not known yet, so that everybody's average is expected"
 
 
-def clv_entries(inputs: FloatArray, contributions: FloatArray) -> list[list[list[Any]] | None]:
-    """Return the reasons of each customer as they are kept.
+def clv_texts(inputs: FloatArray, contributions: FloatArray) -> list[str | None]:
+    """Return the reasons of each customer as JSON, as they are kept.
 
     Parameters
     ----------
@@ -111,23 +112,18 @@ def clv_entries(inputs: FloatArray, contributions: FloatArray) -> list[list[list
 
     Returns
     -------
-    list of list or None
-        [[input, value, contribution], …] in the order of `CLV_INPUTS`; the value is None where it is NaN. None for
+    list of str or None
+        [[input, value, contribution], …] in the order of `CLV_INPUTS`; the value is null where it is NaN. None for
         customers whose contributions are NaN.
     """
-    return [
-        None
-        if weights[0] != weights[0]
-        else [
-            [name, None if value != value else value, weight]
-            for name, value, weight in zip(CLV_INPUTS, values, weights, strict=True)
-        ]
-        for values, weights in zip(inputs.tolist(), contributions.tolist(), strict=True)
-    ]
+    applies = ~np.isnan(contributions[:, 0])
+    index = np.broadcast_to(np.arange(len(CLV_INPUTS)), (int(applies.sum()), len(CLV_INPUTS)))
+    told = iter(reason_texts(CLV_INPUTS, index, inputs[applies], contributions[applies], categories={}))
+    return [next(told) if has_reasons else None for has_reasons in applies.tolist()]
 
 
 def read_clv_reasons(stored: str | Sequence[Any], reference: ClvReference, currency: str) -> tuple[ClvReason, ...]:
-    """Read the reasons of one customer as `clv_entries` gives them.
+    """Read the reasons of one customer as `clv_texts` gives them.
 
     Parameters
     ----------

@@ -17,9 +17,10 @@ from features.labels import eligible_for
 from features.targets import CHURN, UPSELL
 from features.windows import Snapshot
 from models.bundle import Bundle, TargetModel
-from models.clv_wording import clv_entries
+from models.clv_wording import clv_texts
 from models.outlook import Outlook
 from models.purchase_timing import PURCHASE_DAYS
+from models.reason_texts import reason_texts
 from models.reasons import top_contributions
 from models.segments import SEGMENTS, Cutoffs, SegmentPolicy, assign_segments
 
@@ -31,6 +32,9 @@ FloatArray = NDArray[np.float64]
 # rest is summed up as "all other features".
 REASONS_KEPT = 8
 REASONS_TOWARDS = 3
+
+# Rounding errors of contributions are a thousandth of this.
+_MARGIN_DECIMALS = 12
 
 # Features that are columns of a score, of a business with purchases.
 _WHOLE = ("frequency", "recency", "T", "days_since_last_purchase")
@@ -82,27 +86,23 @@ class TargetScores:
         kept = min(REASONS_KEPT, len(self.names))
         return top_contributions(self.contributions, kept, towards=REASONS_TOWARDS)
 
-    def reasons(self, categories: Mapping[str, Sequence[str]]) -> list[list[list[Any]] | None]:
-        """Return each customer's [[feature, value, contribution], …, ["", null, all others]]; None if not eligible.
+    def reasons(self, categories: Mapping[str, Sequence[str]]) -> list[str | None]:
+        """Return the JSON of each customer's [[feature, value, contribution], …, ["", null, all others]].
 
         Parameters
         ----------
         categories : mapping of feature to sequence of str
             What the codes of categorical features stand for.
+
+        Returns
+        -------
+        list of str or None
+            None for customers who are not judged.
         """
-        index, contribution, other = self.top
-        told = (
-            [
-                *(
-                    [self.names[i], _told_value(values[i], categories.get(self.names[i])), weight]
-                    for i, weight in zip(columns, weights, strict=True)
-                ),
-                ["", None, rest],
-            ]
-            for values, columns, weights, rest in zip(
-                self.values.tolist(), index.tolist(), contribution.tolist(), other.tolist(), strict=True
-            )
-        )
+        kept, contribution, other = self.top
+        index = kept.astype(np.intp)
+        values = np.take_along_axis(self.values, index, axis=1)
+        told = iter(reason_texts(self.names, index, values, contribution, other=other, categories=categories))
         return [next(told) if is_eligible else None for is_eligible in self.eligible.tolist()]
 
 
@@ -178,10 +178,7 @@ class Scores:
             **{name: _whole(self.frame[name]) if name in known else nothing for name in _WHOLE},
             **{name: _or_none(self.frame[name]) if name in known else nothing for name in _AMOUNTS},
             **{name: _or_none(getattr(outlook, name)) for name in _EXPECTED},
-            "clv_reasons": [
-                None if told is None else _json(told)
-                for told in clv_entries(outlook.clv_inputs, outlook.clv_contributions)
-            ],
+            "clv_reasons": clv_texts(outlook.clv_inputs, outlook.clv_contributions),
             **{
                 f"purchase_within_{days}d": _or_none(column)
                 for days, column in zip(PURCHASE_DAYS, outlook.purchase_within.T, strict=True)
@@ -194,27 +191,24 @@ class Scores:
             "base_value": nothing
             if churn is None
             else [churn.base_value if is_eligible else None for is_eligible in churn.eligible.tolist()],
-            "reasons": nothing
-            if churn is None
-            else [None if told is None else _json(told) for told in churn.reasons(self.bundle.categories)],
+            "reasons": nothing if churn is None else churn.reasons(self.bundle.categories),
             "propensities": self._propensities(),
         }
 
     def _propensities(self) -> list[str | None]:
         """Return what the models of all targets but churn say of each customer, as JSON by name of the target."""
-        told: list[dict[str, Any]] = [{} for _ in self.clv]
+        told: list[list[str]] = [[] for _ in self.clv]
         for name, scores in self.targets.items():
             if name == CHURN:
                 continue
             reasons = scores.reasons(self.bundle.categories)
+            probabilities, margins = scores.probability.tolist(), scores.raw_margin.tolist()
             for row in np.flatnonzero(scores.eligible).tolist():
-                told[row][name] = {
-                    "probability": float(scores.probability[row]),
-                    "raw_margin": float(scores.raw_margin[row]),
-                    "base_value": scores.base_value,
-                    "reasons": reasons[row],
-                }
-        return [_json(of_customer) if of_customer else None for of_customer in told]
+                told[row].append(
+                    f'{json.dumps(name)}:{{"probability":{probabilities[row]!r},"raw_margin":{margins[row]!r},'
+                    f'"base_value":{scores.base_value!r},"reasons":{reasons[row]}}}'
+                )
+        return [f"{{{','.join(of_customer)}}}" if of_customer else None for of_customer in told]
 
 
 def score(
@@ -278,20 +272,13 @@ def _score_target(model: TargetModel, frame: FeatureFrame, log: EventLog, snapsh
     inputs = frame.select(classifier.feature_names_)[is_eligible]
     contributions, base_value = np.empty_like(inputs), 0.0
     if len(inputs):
+        # Their sum is the raw margin, and asking for that too would take as long again. Rounded, so that customers of
+        # the same leaves stay equal; laid out by rows, so that a customer alone gets the very number of the batch.
         contributions, base_value = classifier.contributions(inputs)
-        raw_margin[is_eligible] = classifier.raw_margin(inputs)
+        contributions = np.ascontiguousarray(contributions)
+        raw_margin[is_eligible] = np.round(base_value + contributions.sum(axis=1), _MARGIN_DECIMALS)
         probability[is_eligible] = model.calibrator.predict(raw_margin[is_eligible])
     return TargetScores(model, is_eligible, probability, raw_margin, base_value, inputs, contributions)
-
-
-def _told_value(value: float, categories: Sequence[str] | None) -> float | str | None:
-    if value != value:
-        return None
-    return value if categories is None else categories[int(value)]
-
-
-def _json(content: Any) -> str:
-    return json.dumps(content, separators=(",", ":"), allow_nan=False)
 
 
 def _whole(column: FloatArray) -> list[int | None]:

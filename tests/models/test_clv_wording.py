@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from models.clv_reasons import CLV_INPUTS, ClvReference
-from models.clv_wording import clv_entries, clv_sentence, read_clv_reasons
+from models.clv_wording import clv_sentence, clv_texts, read_clv_reasons
 
 REFERENCE = ClvReference(
     name="the typical active customer",
@@ -25,22 +25,22 @@ USUAL = (3.0, 150.0, 45.0, 34.2)
 
 
 def texts(values: tuple[float, ...], contributions: tuple[float, ...]) -> dict[str, str]:
-    [entries] = clv_entries(np.array([values]), np.array([contributions]))
+    [entries] = clv_texts(np.array([values]), np.array([contributions]))
     assert entries is not None
     return {reason.feature: reason.text for reason in read_clv_reasons(entries, REFERENCE, "USD")}
 
 
 def sentence(values: tuple[float, ...], contributions: tuple[float, ...], reference: ClvReference = REFERENCE) -> str:
-    [entries] = clv_entries(np.array([values]), np.array([contributions]))
+    [entries] = clv_texts(np.array([values]), np.array([contributions]))
     assert entries is not None
     reasons = read_clv_reasons(entries, reference, "USD")
     return clv_sentence(reasons, reference.clv + sum(contributions), reference, "USD")
 
 
-def test_entries_are_what_json_holds_with_nothing_for_what_is_missing() -> None:
+def test_reasons_are_kept_as_json_with_nothing_for_what_is_missing() -> None:
     inputs = np.array([[0.0, 0.0, 12.0, np.nan], [np.nan] * 4])
     contributions = np.array([[-1.0, -2.0, 0.5, 0.25], [np.nan] * 4])
-    assert json.loads(json.dumps(clv_entries(inputs, contributions), allow_nan=False)) == [
+    assert [None if text is None else json.loads(text) for text in clv_texts(inputs, contributions)] == [
         [
             ["frequency", 0.0, -1.0],
             ["recency", 0.0, -2.0],
@@ -52,8 +52,9 @@ def test_entries_are_what_json_holds_with_nothing_for_what_is_missing() -> None:
 
 
 def test_reasons_are_read_from_json_largest_first_with_what_is_typical() -> None:
-    entries = clv_entries(np.array([[7.0, 210.0, 5.0, 52.4]]), np.array([[60.0, -12.0, 25.0, 80.0]]))[0]
-    reasons = read_clv_reasons(json.dumps(entries), REFERENCE, "USD")
+    [entries] = clv_texts(np.array([[7.0, 210.0, 5.0, 52.4]]), np.array([[60.0, -12.0, 25.0, 80.0]]))
+    assert entries is not None
+    reasons = read_clv_reasons(entries, REFERENCE, "USD")
     assert [(reason.feature, reason.value, reason.typical, reason.contribution) for reason in reasons] == [
         ("monetary_value", 52.4, 34.2, 80.0),
         ("frequency", 7.0, 3.0, 60.0),

@@ -93,7 +93,7 @@ def test_a_run_keeps_its_story_with_counts_and_seconds(trained: Shop) -> None:
         "history_days": local_day(2024, 7, 1) - int(shop_log().day.min()),
         "model_version": 1,
     }
-    assert set(seconds) == {"churn", "upsell", "cut-offs"}
+    assert set(seconds) == {"churn", "upsell", "purchase model", "cut-offs"}
     assert all(passed >= 0 for passed in seconds.values())
 
 

@@ -51,26 +51,18 @@ def reason_texts(
     ... )
     ['[["colour","red",0.5],["T",null,-0.25],["",null,0.125]]']
     """
+    n, k = index.shape
     openings = [f"[{json.dumps(name)}," for name in names]
-    words = [[json.dumps(text) for text in categories.get(name, ())] for name in names]
-
-    def written(feature: int, value: float) -> str:
-        if value != value:
-            return "null"
-        return words[feature][int(value)] if words[feature] else repr(value)
-
-    endings = [""] * len(index) if other is None else [f',["",null,{rest!r}]' for rest in other.tolist()]
-    return [
-        "["
-        + ",".join(
-            [
-                f"{openings[feature]}{written(feature, value)},{weight!r}]"
-                for feature, value, weight in zip(features, own, weights, strict=True)
-            ]
-        )
-        + ending
-        + "]"
-        for features, own, weights, ending in zip(
-            index.tolist(), values.tolist(), contributions.tolist(), endings, strict=True
-        )
+    written = list(map(repr, values.ravel().tolist()))
+    for position in np.flatnonzero(np.isnan(values)).tolist():
+        written[position] = "null"
+    is_category = np.array([name in categories for name in names], dtype=np.bool_)[index] & ~np.isnan(values)
+    for row, place in np.argwhere(is_category).tolist():
+        written[row * k + place] = json.dumps(categories[names[index[row, place]]][int(values[row, place])])
+    weights = map(repr, contributions.ravel().tolist())
+    reasons = [
+        f"{openings[feature]}{value},{weight}]"
+        for feature, value, weight in zip(index.ravel().tolist(), written, weights, strict=True)
     ]
+    endings = [""] * n if other is None else [f',["",null,{rest!r}]' for rest in other.tolist()]
+    return [f"[{','.join(reasons[row * k : row * k + k])}{ending}]" for row, ending in enumerate(endings)]

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from cli.console import console, fail, now, opened, progress_steps, within_calendar
-from cli.tables import notes, target_table
+from cli.tables import clv_table, notes, target_table
 from store import registry
 from store.ingest.labels import read_labels
 from store.ingest.table_file import FileFormat, file_hash
@@ -107,6 +107,8 @@ def train(
         with database.read() as session:
             report = registry.find_version(session, str(version)).report
             alias = next((name for name, holder in registry.aliases(session).items() if holder == version), "")
+    if report["clv"] is not None:
+        console.print(clv_table(report["clv"]))
     for name, figures in report["targets"].items():
         console.print(target_table(name, figures))
     verdicts = [f"{name}: {figures['verdict']}" for name, figures in report["targets"].items()]

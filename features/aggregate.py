@@ -14,21 +14,23 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from features.blocks import for_blocks
 from features.event_log import EventLog
 from features.kernels.channels import measure_channels
-from features.kernels.columns import entries_of, lines_of
+from features.kernels.columns import Entries, entries_of, lines_of
 from features.kernels.events import measure_events
 from features.kernels.lines import measure_lines
 from features.kernels.orders import any_purchase_between
 from features.kernels.purchase_times import measure_purchase_times
 from features.kernels.purchases import measure_purchases
 from features.kernels.refunds import measure_refunds
+from features.kernels.windows import known_ends, window_ends
 from features.measure import Measure
 from features.reference import NOTHING, Reference
 from features.slug import slug
 from features.windows import Snapshot
 
-__all__ = ["Aggregate", "Measure", "Program", "aggregate", "purchased_between"]
+__all__ = ["Aggregate", "Measure", "Measuring", "Program", "aggregate", "aggregate_at", "purchased_between"]
 
 _ALL_DAYS = 1_000_000
 
@@ -63,15 +65,20 @@ class Program:
     n_aggregates : int
     families : tuple of str
         Slugs of the families of events that are asked for.
-    purchases, purchase_times, events, lines, refunds, channels : int64, shape (n, 5)
-        What each loop is to measure: which, newest and oldest day of the window counted back, column, family.
+    edges : int64
+        Days counted back at which the windows of purchases and events begin and end, each once.
+    purchases, events : int64, shape (n, 5)
+        What each loop is to measure: which, positions in `edges` of the window's newest and oldest, column, family.
+    purchase_times, lines, refunds, channels : int64, shape (n, 5)
+        The same with the newest and oldest day of the window themselves.
     """
 
     n_aggregates: int
     families: tuple[str, ...]
+    edges: NDArray[np.int64]
     purchases: NDArray[np.int64]
-    purchase_times: NDArray[np.int64]
     events: NDArray[np.int64]
+    purchase_times: NDArray[np.int64]
     lines: NDArray[np.int64]
     refunds: NDArray[np.int64]
     channels: NDArray[np.int64]
@@ -98,16 +105,101 @@ class Program:
         def among(first: Measure, last: Measure) -> NDArray[np.int64]:
             return rows[(rows[:, 0] >= first) & (rows[:, 0] <= last)]
 
+        purchases = among(Measure.PURCHASE_DAYS, Measure.YEAR_PHASE)
+        events = among(Measure.EVENTS, Measure.DAYS_SINCE_ANYTHING)
+        edges = np.unique(np.concatenate((purchases[:, 1:3], events[:, 1:3])))
+        for by_edge in (purchases, events):
+            by_edge[:, 1:3] = np.searchsorted(edges, by_edge[:, 1:3])
         return cls(
             n_aggregates=len(aggregates),
             families=families,
-            purchases=among(Measure.PURCHASE_DAYS, Measure.YEAR_PHASE),
+            edges=edges,
+            purchases=purchases,
+            events=events,
             purchase_times=among(Measure.PREFERRED_WEEKDAY, Measure.FIRST_MONTH),
-            events=among(Measure.EVENTS, Measure.DAYS_SINCE_ANYTHING),
             lines=among(Measure.LINES, Measure.PRICE_LEVEL),
             refunds=among(Measure.REFUNDS, Measure.ORDERED_VALUE),
             channels=among(Measure.CHANNELS, Measure.CHANNEL_ENTROPY),
         )
+
+
+class Measuring:
+    """A program made ready to measure the customers of a log at some snapshots, some customers at a time.
+
+    Parameters
+    ----------
+    log : EventLog
+    snapshots : sequence of Snapshot
+        Entries at or after the `as_of` of each are not looked at for it.
+    program : Program
+    reference : Reference
+        For what prices are usual.
+    """
+
+    def __init__(self, log: EventLog, snapshots: Sequence[Snapshot], program: Program, reference: Reference) -> None:
+        self._log = log
+        self._snapshots = snapshots
+        self._program = program
+        self._entries, self._longest = entries_of(log), _longest(log.offsets)
+        self._as_of = np.array([snapshot.as_of for snapshot in snapshots], dtype=np.int64)
+        self._last_day = np.array([snapshot.last_day for snapshot in snapshots], dtype=np.int64)
+        self._until = (self._last_day - program.edges[:, None]).astype(np.int32)
+        self._year_phase = np.array([_year_phase(snapshot) for snapshot in snapshots])
+        self._family = _families(log.event_types, program.families)
+        if len(program.purchase_times):
+            self._hour = log.calendar.hours(log.occurred_at)
+        if len(program.lines):
+            self._lines, names = lines_of(log.lines)
+            self._longest_lines = _longest(log.lines.offsets)
+            self._usual = np.array([reference.unit_prices.get(name, np.nan) for name in names], dtype=np.float64)
+
+    def measure(self, first: int, end: int) -> NDArray[np.float64]:
+        """Measure the customers at positions first to end - 1.
+
+        Returns
+        -------
+        float64, shape (n_aggregates, end - first, n_snapshots)
+            By `Measure`; NaN for what a customer has nothing to measure by.
+        """
+        program = self._program
+        out = np.full((program.n_aggregates, end - first, len(self._snapshots)), np.nan)
+        entries = self._entries._replace(offsets=self._entries.offsets[first : end + 1])
+        if len(program.purchases) or len(program.events):
+            known = known_ends(entries.offsets, entries.occurred_at, self._as_of)
+            ends = window_ends(entries.offsets, entries.day, known, self._until)
+            if len(program.purchases):
+                measure_purchases(
+                    out, program.purchases, entries, known, ends, self._last_day, self._longest, self._year_phase
+                )
+            if len(program.events):
+                measure_events(
+                    out,
+                    program.events,
+                    entries,
+                    ends,
+                    self._last_day,
+                    program.edges,
+                    self._family,
+                    len(program.families),
+                )
+        for i, snapshot in enumerate(self._snapshots):
+            self._measure_the_rest(out[:, :, i].T, entries, snapshot, first, end)
+        return out
+
+    def _measure_the_rest(
+        self, out: NDArray[np.float64], entries: Entries, snapshot: Snapshot, first: int, end: int
+    ) -> None:
+        """Measure what is looked for anew at each snapshot; `out` has one row a customer."""
+        program, as_of, last_day = self._program, snapshot.as_of, snapshot.last_day
+        if len(program.purchase_times):
+            measure_purchase_times(out, program.purchase_times, entries, as_of, last_day, self._longest, self._hour)
+        if len(program.refunds):
+            measure_refunds(out, program.refunds, entries, as_of, last_day)
+        if len(program.channels):
+            measure_channels(out, program.channels, entries, as_of, last_day, len(self._log.channels))
+        if len(program.lines):
+            lines = self._lines._replace(offsets=self._lines.offsets[first : end + 1])
+            measure_lines(out, program.lines, lines, as_of, last_day, self._longest_lines, self._usual)
 
 
 def aggregate(
@@ -116,43 +208,50 @@ def aggregate(
     aggregates: Program | Sequence[Aggregate],
     reference: Reference = NOTHING,
 ) -> NDArray[np.float64]:
-    """Measure every customer of a log at one snapshot.
-
-    Parameters
-    ----------
-    log : EventLog
-    snapshot : Snapshot
-        Entries at or after its `as_of` are not looked at.
-    aggregates : Program or sequence of Aggregate
-        A program where it is used again.
-    reference : Reference
-        For what prices are usual.
+    """Measure every customer of a log at one snapshot; see `aggregate_at`.
 
     Returns
     -------
     float64, shape (n_customers, n_aggregates)
+    """
+    return aggregate_at(log, (snapshot,), aggregates, reference)[0]
+
+
+def aggregate_at(
+    log: EventLog,
+    snapshots: Sequence[Snapshot],
+    aggregates: Program | Sequence[Aggregate],
+    reference: Reference = NOTHING,
+    *,
+    num_threads: int = 1,
+) -> NDArray[np.float64]:
+    """Measure every customer of a log at some snapshots.
+
+    Parameters
+    ----------
+    log : EventLog
+    snapshots : sequence of Snapshot
+        Entries at or after the `as_of` of each are not looked at for it.
+    aggregates : Program or sequence of Aggregate
+        A program where it is used again.
+    reference : Reference
+        For what prices are usual.
+    num_threads : int
+        Threads that share the customers; the result does not depend on it.
+
+    Returns
+    -------
+    float64, shape (n_snapshots, n_customers, n_aggregates)
         By `Measure`; NaN for what a customer has nothing to measure by.
     """
     program = aggregates if isinstance(aggregates, Program) else Program.of(aggregates)
-    out = np.full((log.n_customers, program.n_aggregates), np.nan)
-    entries, longest = entries_of(log), _longest(log.offsets)
-    as_of, last_day = snapshot.as_of, snapshot.last_day
-    if len(program.purchases):
-        measure_purchases(out, program.purchases, entries, as_of, last_day, longest, _year_phase(snapshot))
-    if len(program.purchase_times):
-        hour = log.calendar.hours(log.occurred_at)
-        measure_purchase_times(out, program.purchase_times, entries, as_of, last_day, longest, hour)
-    if len(program.events):
-        family = _families(log.event_types, program.families)
-        measure_events(out, program.events, entries, as_of, last_day, longest, family, len(program.families))
-    if len(program.refunds):
-        measure_refunds(out, program.refunds, entries, as_of, last_day)
-    if len(program.channels):
-        measure_channels(out, program.channels, entries, as_of, last_day, len(log.channels))
-    if len(program.lines):
-        lines, names = lines_of(log.lines)
-        usual = np.array([reference.unit_prices.get(name, np.nan) for name in names], dtype=np.float64)
-        measure_lines(out, program.lines, lines, as_of, last_day, _longest(lines.offsets), usual)
+    out = np.empty((len(snapshots), log.n_customers, program.n_aggregates))
+    measuring = Measuring(log, snapshots, program, reference)
+
+    def measure(first: int, end: int) -> None:
+        out[:, first:end] = measuring.measure(first, end).transpose(2, 1, 0)
+
+    for_blocks(log.n_customers, len(snapshots), measure, num_threads)
     return out
 
 

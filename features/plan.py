@@ -18,9 +18,6 @@ from features.windows import Snapshot
 
 __all__ = ["FeaturePlan"]
 
-# Customers at a time, so that what formulas pass on stays in the processor's cache.
-_BLOCK = 256
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Step:
@@ -100,18 +97,17 @@ class FeaturePlan:
 
         Parameters
         ----------
-        measured : float64, shape (n, n_aggregates)
-        values : float64, shape (n, k)
+        measured : float64, shape (n_aggregates, n_customers, n_snapshots)
+        values : float64, shape (n_snapshots, n_customers, k)
             Takes the features.
         """
-        for start in range(0, len(measured), _BLOCK):
-            rows = slice(start, start + _BLOCK)
-            inputs = np.ascontiguousarray(measured[rows].T)[self._gathered]
-            results = np.full((len(self.features), inputs.shape[1]), np.nan)
-            for step in self._steps:
-                arguments = [inputs[argument] for argument in step.arguments]
-                results[step.results] = arguments[0] if step.formula is None else step.formula(*arguments)
-            values[rows] = results[self._order].T
+        rows = measured.reshape(len(measured), -1)
+        inputs = rows[self._gathered]
+        results = np.full((len(self.features), rows.shape[1]), np.nan)
+        for step in self._steps:
+            arguments = [inputs[argument] for argument in step.arguments]
+            results[step.results] = arguments[0] if step.formula is None else step.formula(*arguments)
+        values[:] = results[self._order].reshape(-1, *measured.shape[1:]).transpose(2, 1, 0)
 
     def missing(self, reference: Reference, snapshot: Snapshot) -> NDArray[np.intp]:
         """Return the positions of the features whose data has not been there for as long as they look back."""

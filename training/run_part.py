@@ -28,6 +28,10 @@ from training.run_sums import RunSums
 __all__ = ["PartScorer", "RunPart"]
 
 
+# Beginning a process takes as long as scoring several thousand customers.
+_RANGES_A_PROCESS = 2
+
+
 @dataclass(frozen=True, slots=True)
 class RunPart:
     """What scoring customers of a run takes, as plain values.
@@ -83,9 +87,9 @@ class PartScorer:
         ----------
         ranges : sequence of (lowest key, highest key)
         n_processes : int
-            At most so many side by side; with 1, or with a single range, all is done in this process.
+            At most so many side by side; with 1, or with few ranges, all is done in this process.
         """
-        n_processes = min(n_processes, len(ranges))
+        n_processes = min(n_processes, len(ranges) // _RANGES_A_PROCESS)
         if n_processes < 2:
             for low, high in ranges:
                 yield self.score(low, high)

@@ -12,7 +12,7 @@ from features.measure import Measure
 __all__ = ["measure_channels"]
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def measure_channels(
     out: NDArray[np.float64],
     program: NDArray[np.int64],

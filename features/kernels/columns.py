@@ -74,7 +74,7 @@ def lines_of(lines: LineLog) -> tuple[Lines, tuple[str, ...]]:
     return columns, names
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def known_end(offsets: NDArray[np.int64], occurred_at: NDArray[np.int64], customer: int, as_of: int) -> int:
     """Return the end of those rows of a customer that are before an instant."""
     begin = offsets[customer]

@@ -7,26 +7,29 @@ from numba import njit
 from numpy.typing import NDArray
 
 from features.event_log import OTHER
-from features.kernels.columns import Entries, known_end
+from features.kernels.columns import Entries
 from features.measure import Measure
 
 __all__ = ["measure_events"]
 
+_NEVER = np.iinfo(np.int32).min  # a day
 
-@njit(cache=True)
+
+@njit(cache=True, nogil=True)
 def measure_events(
     out: NDArray[np.float64],
     program: NDArray[np.int64],
     entries: Entries,
-    as_of: int,
-    last_day: int,
-    longest: int,
+    ends: NDArray[np.int32],
+    last_day: NDArray[np.int64],
+    edges: NDArray[np.int64],
     family: NDArray[np.int64],
     n_families: int,
 ) -> None:
-    """Run the program for each customer, of whom none has more entries than `longest`.
+    """Run the program for each customer at each snapshot.
 
-    Entries are first dealt out to their families, each keeping its order in time; then a window is two binary searches.
+    For each family three things are kept up to the end of each window: how many events, on how many days, and the day
+    of the last. So a window is a difference of two of them, however many windows there are.
 
     Parameters
     ----------
@@ -34,75 +37,68 @@ def measure_events(
         Number of its family; -1 for one that nothing asks for. In the program `n_families` stands for all events of
         all families, and `n_families + 1` for entries of any kind.
     """
-    starts = np.empty(n_families + 2, dtype=np.int64)
-    ends = np.empty(n_families + 2, dtype=np.int64)
-    ago = np.empty(3 * longest, dtype=np.int64)
-    days_before = np.empty(3 * longest, dtype=np.int64)  # distinct ones of the family, before the entry's own
-    offsets, occurred_at = entries.offsets, entries.occurred_at
-    for customer in range(len(offsets) - 1):
+    n_customers, n_edges, n_snapshots = ends.shape
+    events = np.empty((n_families + 1, n_edges, n_snapshots), dtype=np.int32)
+    event_days = np.empty_like(events)
+    last_event = np.empty_like(events)
+    flat = (n_families + 1, n_edges * n_snapshots)
+    events_of, event_days_of, last_event_of = events.reshape(flat), event_days.reshape(flat), last_event.reshape(flat)
+    day_before = np.empty(n_families + 1, dtype=np.int64)
+    wants_days = np.zeros(n_families + 2, dtype=np.bool_)
+    wants_last = np.zeros(n_families + 2, dtype=np.bool_)
+    for row in range(len(program)):
+        wants_days[program[row, 4]] |= program[row, 0] == Measure.EVENT_DAYS
+        wants_last[program[row, 4]] |= program[row, 0] == Measure.DAYS_SINCE_EVENT
+    offsets, day, kind, event_type = entries.offsets, entries.day, entries.kind, entries.event_type
+    for customer in range(n_customers):
         begin = offsets[customer]
-        end = known_end(offsets, occurred_at, customer, as_of)
-        _deal_out(entries, begin, end, family, last_day, starts, ends, ago, days_before)
+        own_ends = ends[customer].ravel()
+        events[:] = 0
+        event_days[:] = 0
+        last_event[:] = _NEVER
+        day_before[:] = _NEVER
+        for position in range(own_ends.max()):
+            if kind[begin + position] != OTHER:
+                continue
+            today = day[begin + position]
+            for f in (family[event_type[begin + position]], n_families):
+                if f < 0:
+                    continue
+                _add_before(events_of[f], own_ends, position)
+                if wants_days[f] and today != day_before[f]:
+                    _add_before(event_days_of[f], own_ends, position)
+                    day_before[f] = today
+                if wants_last[f]:
+                    _set_before(last_event_of[f], own_ends, position, today)
         for row in range(len(program)):
             measure, newest, oldest = program[row, 0], program[row, 1], program[row, 2]
             column, of = program[row, 3], program[row, 4]
-            low = _first_below(ago, starts[of], ends[of], oldest)
-            high = _first_below(ago, low, ends[of], newest)
             if measure == Measure.EVENTS:
-                out[customer, column] = high - low
+                for i in range(n_snapshots):
+                    out[column, customer, i] = events[of, newest, i] - events[of, oldest, i]
             elif measure == Measure.EVENT_DAYS:
-                out[customer, column] = days_before[high - 1] - days_before[low] + 1 if low < high else 0
-            elif low < high:
-                out[customer, column] = ago[high - 1]
+                for i in range(n_snapshots):
+                    out[column, customer, i] = event_days[of, newest, i] - event_days[of, oldest, i]
+            elif measure == Measure.DAYS_SINCE_EVENT:
+                for i in range(n_snapshots):
+                    ago = last_day[i] - last_event[of, newest, i]
+                    out[column, customer, i] = ago if ago < edges[oldest] else np.nan
+            else:
+                for i in range(n_snapshots):
+                    end = ends[customer, newest, i]
+                    if end > ends[customer, oldest, i]:
+                        out[column, customer, i] = last_day[i] - day[begin + end - 1]
 
 
-@njit(cache=True)
-def _deal_out(
-    entries: Entries,
-    begin: int,
-    end: int,
-    family: NDArray[np.int64],
-    last_day: int,
-    starts: NDArray[np.int64],
-    ends: NDArray[np.int64],
-    ago: NDArray[np.int64],
-    days_before: NDArray[np.int64],
-) -> None:
-    """Sort a customer's entries by family (counting sort): those of family f come to stand at `starts[f]:ends[f]`."""
-    of_all, of_any_kind = len(ends) - 2, len(ends) - 1
-    kind, event_type, day = entries.kind, entries.event_type, entries.day
-    ends[:] = 0
-    ends[of_any_kind] = end - begin
-    for entry in range(begin, end):
-        if kind[entry] == OTHER:
-            ends[of_all] += 1
-            f = family[event_type[entry]]
-            if f >= 0:
-                ends[f] += 1
-    total = 0
-    for f in range(len(ends)):
-        starts[f] = total
-        total += ends[f]
-        ends[f] = starts[f]
-    for entry in range(begin, end):
-        is_event = kind[entry] == OTHER
-        for f in (of_any_kind, of_all if is_event else -1, family[event_type[entry]] if is_event else -1):
-            if f < 0:
-                continue
-            at = ends[f]
-            ago[at] = last_day - day[entry]
-            is_first = at == starts[f]
-            days_before[at] = 0 if is_first else days_before[at - 1] + (ago[at - 1] != ago[at])
-            ends[f] = at + 1
+@njit(cache=True, nogil=True)
+def _add_before(counts: NDArray[np.int32], ends: NDArray[np.int32], position: int) -> None:
+    """Count what is at a position in all that ends after it."""
+    for i in range(len(ends)):
+        counts[i] += position < ends[i]
 
 
-@njit(cache=True)
-def _first_below(ago: NDArray[np.int64], start: int, end: int, bound: int) -> int:
-    """Return the first position from `start` with fewer days ago than the bound, else `end`; `ago` descends."""
-    while start < end:
-        middle = (start + end) // 2
-        if ago[middle] < bound:
-            end = middle
-        else:
-            start = middle + 1
-    return start
+@njit(cache=True, nogil=True)
+def _set_before(days: NDArray[np.int32], ends: NDArray[np.int32], position: int, day: int) -> None:
+    """Take a day as the last one in all that ends after a position."""
+    for i in range(len(ends)):
+        days[i] = day if position < ends[i] else days[i]

@@ -36,7 +36,7 @@ _FREE = -1
 _SCATTER = 2_654_435_769  # 2^32 / golden ratio: the upper digits of its multiples lie far apart (Knuth, TAOCP 3, 6.4)
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def measure_lines(
     out: NDArray[np.float64],
     program: NDArray[np.int64],
@@ -75,7 +75,7 @@ def measure_lines(
             out[customer, column] = _measure(measure, own, low, high, sums)
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _take_over(lines: Lines, begin: int, end: int, usual_price: NDArray[np.float64], own: _Lines) -> None:
     """Copy amounts of a customer's lines, and find how dear they were."""
     value, quantity, discount, category = lines.value, lines.quantity, lines.discount, lines.category
@@ -89,7 +89,7 @@ def _take_over(lines: Lines, begin: int, end: int, usual_price: NDArray[np.float
             own[i].price_level = np.log(value[at] / quantity[at] / usual_price[category[at]])
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _number(
     codes: NDArray[np.int32],
     table: NDArray[np.int64],
@@ -132,7 +132,7 @@ def _number(
         last[numbers[i]] = i
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _mark_new_products(lines: _Lines, occurred_at: NDArray[np.int64]) -> None:
     """Mark lines of products that were never bought before; lines of one instant are not before each other."""
     for i in range(len(occurred_at)):
@@ -143,7 +143,7 @@ def _mark_new_products(lines: _Lines, occurred_at: NDArray[np.int64]) -> None:
             lines[i].is_new_product = lines[before].is_new_product and occurred_at[before] == occurred_at[i]
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _measure(measure: int, lines: _Lines, low: int, high: int, sums: NDArray[np.float64]) -> float:
     """Measure the lines at positions low to high - 1; `sums` is room that is 0 before and after."""
     if measure == Measure.LINES:
@@ -162,7 +162,7 @@ def _measure(measure: int, lines: _Lines, low: int, high: int, sums: NDArray[np.
     return float(n)
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _counts(measure: int, lines: _Lines, i: int, low: int) -> bool:
     """Whether line i counts in a window that begins at position `low`."""
     line = lines[i]
@@ -177,7 +177,7 @@ def _counts(measure: int, lines: _Lines, i: int, low: int) -> bool:
     return bool(line.discount > 0.0)  # Measure.DISCOUNTED_LINES; NaN is not
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _sum(measure: int, lines: _Lines, low: int, high: int) -> float:
     """Sum what is known; of price levels return the mean."""
     total, n = 0.0, 0
@@ -198,7 +198,7 @@ def _sum(measure: int, lines: _Lines, low: int, high: int) -> float:
     return total
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _most_lines(products: NDArray[np.int64], sums: NDArray[np.float64]) -> float:
     """Return the lines of the product with most; NaN without a product."""
     most = 0.0
@@ -212,7 +212,7 @@ def _most_lines(products: NDArray[np.int64], sums: NDArray[np.float64]) -> float
     return most if most > 0.0 else np.nan
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _value_by_category(lines: _Lines, low: int, high: int, sums: NDArray[np.float64]) -> tuple[float, float]:
     """Return the value of the category with most, and the sum of squared shares; NaN without any value."""
     total = 0.0

@@ -21,7 +21,7 @@ _HOURS_A_DAY = 24
 _MONTHS = np.arange("1900-01", "2100-01", dtype="datetime64[M]").astype("datetime64[D]").astype(np.int64)
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def measure_purchase_times(
     out: NDArray[np.float64],
     program: NDArray[np.int64],
@@ -46,7 +46,7 @@ def measure_purchase_times(
     for customer in range(len(offsets) - 1):
         begin = offsets[customer]
         end = known_end(offsets, occurred_at, customer, as_of)
-        settle_orders(entries, begin, end, worth, counts)
+        settle_orders(entries, begin, 0, end - begin, worth, counts)
         for row in range(len(program)):
             measure, newest, oldest, column = program[row, :4]
             of_weekday[:] = 0
@@ -75,7 +75,7 @@ def measure_purchase_times(
                 out[customer, column] = (np.searchsorted(_MONTHS, first_day, side="right") - 1) % 12 + 1
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _weekday(day: int) -> int:
     """Return 0 for Monday to 6; 1970-01-01 was a Thursday."""
     return (day + 3) % _DAYS_A_WEEK

@@ -13,7 +13,7 @@ from features.measure import Measure
 __all__ = ["measure_refunds"]
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def measure_refunds(
     out: NDArray[np.float64], program: NDArray[np.int64], entries: Entries, as_of: int, last_day: int
 ) -> None:

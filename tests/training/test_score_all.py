@@ -163,7 +163,7 @@ def test_a_run_that_was_killed_and_is_started_again_gives_one_whole_result(
 def test_several_processes_side_by_side_give_the_very_result_of_one(
     trained: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(job, "key_ranges", lambda database: key_ranges(database, customers_a_chunk=500))
+    monkeypatch.setattr(job, "key_ranges", lambda database: key_ranges(database, customers_a_chunk=300))
     runs_of = [
         score_all(
             trained.database,

@@ -1,0 +1,217 @@
+"""Many rows straight out of a database as columns; the counterpart of `bulk_load`.
+
+A driver makes an object of every value, which costs more than the engine's own work. PostgreSQL instead joins the bytes
+of each customer's rows into one value, which numpy takes as it is. SQLite can't; there every column costs a quarter of
+what a row of one column does, so that small whole numbers are read several to a column.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import Enum
+from itertools import starmap
+from struct import Struct
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+__all__ = ["Column", "Kind", "read_blocks", "read_columns"]
+
+# So few that their objects are freed again before Python's collector looks for garbage among them.
+_ROWS_A_BLOCK = 500
+
+_KEY = "customer_key"
+_BITS_OF_AN_INTEGER = 63  # without the sign
+_MISSING = "-9e999"  # negative infinity, which no stored number is
+
+
+class Kind(Enum):
+    """What the values of a column are."""
+
+    INTEGER = "integer"
+    NUMBER = "number"
+    DIGEST = "digest"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """An expression in SQL and what it gives.
+
+    Attributes
+    ----------
+    expression : str
+    kind : Kind
+        An `INTEGER` is never NULL; a `NUMBER` may be, which becomes NaN; a `DIGEST` has 16 bytes.
+    bits : int, optional
+        Of an integer: if given, all values are from 0 to below 2 to the power of this.
+    """
+
+    expression: str
+    kind: Kind = Kind.INTEGER
+    bits: int | None = None
+
+
+# How a value of each kind lies in a row's bytes: for `struct`, and for numpy in the byte order that the engine gives.
+_IN_STRUCT = {Kind.INTEGER: "q", Kind.NUMBER: "d", Kind.DIGEST: "16s"}
+_IN_SQLITE: dict[Kind, Any] = {Kind.INTEGER: "<i8", Kind.NUMBER: "<f8", Kind.DIGEST: (">u8", 2)}
+_IN_POSTGRESQL: dict[Kind, Any] = {Kind.INTEGER: ">i8", Kind.NUMBER: ">f8", Kind.DIGEST: (">u8", 2)}
+_SENT_BY_POSTGRESQL = {
+    Kind.INTEGER: "int8send({})",
+    Kind.NUMBER: "float8send(coalesce({}, 'NaN'))",
+    Kind.DIGEST: "{}",
+}
+_NATIVE = {Kind.INTEGER: np.int64, Kind.NUMBER: np.float64, Kind.DIGEST: np.uint64}
+
+
+def read_blocks(session: Session, statement: str, values: Sequence[Any] = ()) -> Iterator[list[tuple[Any, ...]]]:
+    """Read rows as the driver gives them, a few hundred at a time.
+
+    Parameters
+    ----------
+    session : Session
+    statement : str
+        In which `{}` stands for each of `values`.
+    values : sequence
+    """
+    connection = session.connection()
+    mark = "?" if connection.dialect.name == "sqlite" else "%s"
+    marked = statement.format(*[mark] * len(values)) if values else statement
+    with _errors_of(connection):
+        cursor = _driver(connection).execute(marked, values or ())
+        while rows := cursor.fetchmany(_ROWS_A_BLOCK):
+            yield rows
+
+
+def read_columns(
+    session: Session, key: Column, columns: Mapping[str, Column], source: str
+) -> dict[str, NDArray[Any]]:
+    """Read columns of numbers, in any order of the rows.
+
+    Parameters
+    ----------
+    session : Session
+    key : Column
+        The customer's key, of which there are many fewer than rows.
+    columns : mapping of str to Column
+    source : str
+        What follows the columns in the statement, from `FROM` to the last condition.
+
+    Returns
+    -------
+    dict of str to array
+        By name, the key among them as `customer_key`: int64, float64, or of digests uint64 of shape (n, 2), which
+        orders as their bytes do.
+    """
+    connection = session.connection()
+    with _errors_of(connection):
+        read = _from_sqlite if connection.dialect.name == "sqlite" else _from_postgresql
+        return read(_driver(connection), key, columns, source)
+
+
+def _from_postgresql(driver: Any, key: Column, columns: Mapping[str, Column], source: str) -> dict[str, NDArray[Any]]:
+    sent = " || ".join(_SENT_BY_POSTGRESQL[column.kind].format(column.expression) for column in columns.values())
+    # By customer, because one value holds a gigabyte at most.
+    statement = f"SELECT {key.expression}, string_agg({sent}, '') {source} GROUP BY 1"
+    with driver.cursor(binary=True) as cursor:
+        groups = cursor.execute(statement).fetchall()
+    dtype = np.dtype([(name, _IN_POSTGRESQL[column.kind]) for name, column in columns.items()])
+    records = np.frombuffer(b"".join(rows for _, rows in groups), dtype=dtype)
+    sizes = np.array([len(rows) for _, rows in groups], dtype=np.int64) // dtype.itemsize
+    keys = np.array([customer_key for customer_key, _ in groups], dtype=np.int64)
+    return {
+        _KEY: np.repeat(keys, sizes),
+        **{name: records[name].astype(_NATIVE[column.kind]) for name, column in columns.items()},
+    }
+
+
+def _from_sqlite(driver: Any, key: Column, columns: Mapping[str, Column], source: str) -> dict[str, NDArray[Any]]:
+    shared, alone = _shares({_KEY: key, **columns})
+    expressions = [share.expression for share in shared] + [_for_sqlite(column) for column in alone.values()]
+    kinds = [Kind.INTEGER] * len(shared) + [column.kind for column in alone.values()]
+    names = [f"shared_{i}" for i in range(len(shared))] + list(alone)
+    pack = Struct("<" + "".join(_IN_STRUCT[kind] for kind in kinds)).pack
+    cursor = driver.execute(f"SELECT {', '.join(expressions)} {source}")
+    blocks = []
+    while rows := cursor.fetchmany(_ROWS_A_BLOCK):
+        blocks.append(b"".join(starmap(pack, rows)))
+    dtype = np.dtype([(name, _IN_SQLITE[kind]) for name, kind in zip(names, kinds, strict=True)])
+    records = np.frombuffer(b"".join(blocks), dtype=dtype)
+    found = {name: _native(records, name, column) for name, column in alone.items()}
+    for i, share in enumerate(shared):
+        found.update(share.unpacked(records[f"shared_{i}"].astype(np.int64)))
+    return found
+
+
+def _for_sqlite(column: Column) -> str:
+    return f"coalesce({column.expression}, {_MISSING})" if column.kind is Kind.NUMBER else column.expression
+
+
+def _native(records: NDArray[np.void], name: str, column: Column) -> NDArray[Any]:
+    values = records[name].astype(_NATIVE[column.kind])
+    if column.kind is Kind.NUMBER:
+        values[np.isneginf(values)] = np.nan
+    return values
+
+
+class _Share:
+    """One integer that holds several columns, the first one in the highest bits.
+
+    Attributes
+    ----------
+    expression : str
+    free : int
+        Bits that are left.
+    """
+
+    def __init__(self) -> None:
+        self.expression = "0"
+        self.free = _BITS_OF_AN_INTEGER
+        self._bits: dict[str, int] = {}
+
+    def add(self, name: str, expression: str, bits: int) -> None:
+        """Give a column its bits."""
+        self.expression = f"({self.expression} << {bits} | {expression})" if self._bits else expression
+        self.free -= bits
+        self._bits[name] = bits
+
+    def unpacked(self, values: NDArray[np.int64]) -> Iterator[tuple[str, NDArray[np.int64]]]:
+        """Give each column by name."""
+        for name, bits in reversed(self._bits.items()):
+            yield name, values & ((1 << bits) - 1)
+            values = values >> bits
+
+
+def _shares(columns: Mapping[str, Column]) -> tuple[list[_Share], dict[str, Column]]:
+    """Let columns of which the bits are known share as few integers as they fit; return also those that stay alone."""
+    shares: list[_Share] = []
+    alone = {}
+    for name, column in columns.items():
+        if column.bits is None:
+            alone[name] = column
+            continue
+        if not shares or column.bits > shares[-1].free:
+            shares.append(_Share())
+        shares[-1].add(name, column.expression, column.bits)
+    return shares, alone
+
+
+def _driver(connection: Connection) -> Any:
+    return connection.connection.driver_connection
+
+
+@contextmanager
+def _errors_of(connection: Connection) -> Iterator[None]:
+    """Raise the driver's errors as SQLAlchemy's, which callers know, without what the statement held."""
+    errors = connection.dialect.loaded_dbapi.Error
+    try:
+        yield
+    except errors as error:
+        raise DBAPIError.instance(
+            None, None, error, errors, hide_parameters=True, dialect=connection.dialect
+        ) from error

@@ -53,6 +53,7 @@ CLV_KEYS = {
     },
 }
 FURTHER_CLV_KEYS = {
+    "assumptions",
     "asked",
     "baselines",
     "candidates",

@@ -39,6 +39,37 @@ def test_the_reasons_of_every_customer_sum_to_the_raw_margin(shop: Shop) -> None
         assert reorder["sentence"].endswith(".")
 
 
+def test_every_clv_has_an_interval_and_reasons_that_sum_to_it(shop: Shop) -> None:
+    scores = shop.client.post("/v1/scores", json={"customer_ids": _all_ids(shop)}).json()["scores"]
+    with_clv = [score for score in scores if score["clv"] is not None]
+    assert 50 < len(with_clv) < len(scores)
+    for score in with_clv:
+        assert 0 <= score["clv_low"] <= score["clv_high"]
+        assert 0 <= score["expected_purchases_low"] <= score["expected_purchases_high"]
+        why = score["clv_reasons"]
+        contributions = [reason["contribution"] for reason in why["reasons"]]
+        assert why["reference_clv"] + sum(contributions) == pytest.approx(score["clv"], rel=1e-9, abs=1e-9)
+        assert {reason["feature"] for reason in why["reasons"]} == {
+            *("frequency", "recency", "days_since_last_purchase", "monetary_value")
+        }
+        assert why["reference"].startswith("the typical active customer")
+        assert why["sentence"].startswith("USD ")
+    assert all(score["clv_reasons"] is None for score in scores if score["clv"] is None)
+
+
+def test_chances_of_a_purchase_rise_with_time_and_agree_with_churn(shop: Shop) -> None:
+    scores = shop.client.post("/v1/scores", json={"customer_ids": _all_ids(shop)}).json()["scores"]
+    for score in scores:
+        chances = [score[f"purchase_within_{days}d"] for days in (30, 60, 90, 180)]
+        if not score["eligible"]:
+            assert chances == [None] * 4
+            continue
+        assert chances == sorted(chances)
+        assert chances[2] == pytest.approx(1 - score["churn_probability"], abs=1e-12)
+        likely = score["purchase_likely_in_days"]
+        assert (likely is not None and likely <= 180) == (chances[3] >= 0.5)
+
+
 def test_one_score_equals_the_batch_and_what_the_run_stored(shop: Shop) -> None:
     ids = _all_ids(shop)
     batch = {

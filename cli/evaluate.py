@@ -96,6 +96,7 @@ def evaluate(
     targets: Mapping[str, Mapping[str, Any]] = report.get("targets", {})
     remarks += [f"{name}: {figures['verdict']}" for name, figures in targets.items()]
     remarks += report.get("notes", ["No model is trained yet. Run: regulars train"])
+    remarks = list(dict.fromkeys(remarks))
     if as_json:
         measured = {name: _measured(figures) for name, figures in targets.items()}
         typer.echo(json.dumps({"clv": clv, "targets": measured}, indent=1, allow_nan=False))

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
 
-from cli.console import console, now, opened, within_calendar
+from cli.console import console, fail, now, opened, within_calendar
 from cli.tables import change_table, reasons_table
 from features.feature import format_value
 from features.targets import CHURN
+from features.units import Unit
 from models.change_reasons import Change, change_sentence
+from models.predictive import interval_in_words
 from models.purchase_timing import PURCHASE_DAYS
 from models.score_changes import CLV
 from service.bundle_cache import BundleCache
@@ -46,6 +48,8 @@ def explain(
         scorer = Scorer(BundleCache(settings.bundle_dir, warm_up=warm_up), as_of=settings.as_of, now=now)
         with database.read() as session:
             found = find_customer(session, customer)
+            if since is not None and since.replace(tzinfo=UTC) >= scorer.as_of():
+                fail(f"--since: expected an instant before {scorer.as_of():%Y-%m-%d %H:%M} UTC, of which scores speak.")
             scored = scorer.score(session, found)
             changes = {} if since is None else scorer.changes(session, found, since.replace(tzinfo=UTC))
     currency = scored.model.bundle.currency
@@ -61,10 +65,9 @@ def explain(
     if columns["clv"] is not None:
         console.print(
             f"clv {format_value(columns['clv'], 'currency', currency)} "
-            f"({format_value(columns['clv_low'], 'currency', currency)} to "
-            f"{format_value(columns['clv_high'], 'currency', currency)} in 8 cases of 10), "
+            f"({_interval(columns, 'clv', 'currency', currency)}), "
             f"p_alive {columns['p_alive']:.0%}, expected purchase days {columns['expected_purchases']:.2f} "
-            f"({columns['expected_purchases_low']:.0f} to {columns['expected_purchases_high']:.0f})",
+            f"({_interval(columns, 'expected_purchases', 'count', currency)})",
             soft_wrap=True,
         )
     if columns["purchase_within_30d"] is not None:
@@ -105,3 +108,7 @@ def _tell(changes: Mapping[str, Change], since: datetime, currency: str) -> None
             escape(change_sentence(change, f"since {since:%Y-%m-%d} {subject}", currency=money)), soft_wrap=True
         )
         console.print(change_table(change, currency if name == CLV else "log-odds"))
+
+
+def _interval(columns: Mapping[str, Any], name: str, unit: Unit, currency: str) -> str:
+    return interval_in_words(columns[f"{name}_low"], columns[f"{name}_high"], unit, currency)

@@ -190,7 +190,9 @@ def _fits(report: Mapping[str, Any], candidates: Mapping[str, Mapping[str, Any]]
     fits = {name: found for name, found in candidates.items() if "params" in found}
     if "gamma_gamma" in report:
         fits["gamma_gamma"] = report["gamma_gamma"]
-    table = _narrow("fit", "slope", "condition", title=f"Fitted to {report['n_customers']:,} customers, in days")
+    table = _narrow(
+        "fit", "slope", "condition", title=f"Fits before the hold-out, {report['n_customers']:,} customers, in days"
+    )
     table.add_column("parameters ± standard error; log-likelihood")
     for name, fit in fits.items():
         certificate = fit.get("certificate", {})
@@ -228,12 +230,14 @@ def _assumptions(checks: Sequence[Mapping[str, Any]]) -> Iterator[Table]:
 
 def change_table(change: Change, unit: str) -> Table:
     """Show what moved one score between two dates, in its unit; the parts sum to the movement."""
-    table = _narrow("what moved", unit, title=None)
-    table.columns[1].justify = "right"
+    table = Table(box=SIMPLE_HEAD)
+    table.add_column("what moved")
+    table.add_column(unit, justify="right", no_wrap=True)
     table.add_row("before", f"{change.before:.3f}")
     for reason in change.reasons:
         table.add_row(escape(reason.text or reason.feature), f"{reason.contribution:+.3f}")
-    table.add_row("all other features", f"{change.other:+.3f}")
+    if change.other:
+        table.add_row("all other features", f"{change.other:+.3f}")
     table.add_section()
     table.add_row("now", f"{change.now:.3f}")
     return table

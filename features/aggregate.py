@@ -24,7 +24,7 @@ from features.kernels.orders import any_purchase_between
 from features.kernels.purchase_times import measure_purchase_times
 from features.kernels.purchases import measure_purchases
 from features.kernels.refunds import measure_refunds
-from features.kernels.windows import known_ends, window_ends
+from features.kernels.windows import Windows, known_ends, spans_between
 from features.measure import Measure
 from features.reference import NOTHING, Reference
 from features.slug import slug
@@ -66,7 +66,9 @@ class Program:
     families : tuple of str
         Slugs of the families of events that are asked for.
     edges : int64
-        Days counted back at which the windows of purchases and events begin and end, each once.
+        Days counted back at which the windows of purchases and events begin and end, ascending, each once.
+    span_of : int64
+        Between which of them each number of days ago lies; see `features.kernels.windows`.
     purchases, events : int64, shape (n, 5)
         What each loop is to measure: which, positions in `edges` of the window's newest and oldest, column, family.
     purchase_times, lines, refunds, channels : int64, shape (n, 5)
@@ -76,6 +78,7 @@ class Program:
     n_aggregates: int
     families: tuple[str, ...]
     edges: NDArray[np.int64]
+    span_of: NDArray[np.int64]
     purchases: NDArray[np.int64]
     events: NDArray[np.int64]
     purchase_times: NDArray[np.int64]
@@ -114,6 +117,7 @@ class Program:
             n_aggregates=len(aggregates),
             families=families,
             edges=edges,
+            span_of=spans_between(edges, _ALL_DAYS),
             purchases=purchases,
             events=events,
             purchase_times=among(Measure.PREFERRED_WEEKDAY, Measure.FIRST_MONTH),
@@ -143,7 +147,6 @@ class Measuring:
         self._entries, self._longest = entries_of(log), _longest(log.offsets)
         self._as_of = np.array([snapshot.as_of for snapshot in snapshots], dtype=np.int64)
         self._last_day = np.array([snapshot.last_day for snapshot in snapshots], dtype=np.int64)
-        self._until = (self._last_day - program.edges[:, None]).astype(np.int32)
         self._year_phase = np.array([_year_phase(snapshot) for snapshot in snapshots])
         self._family = _families(log.event_types, program.families)
         if len(program.purchase_times):
@@ -166,22 +169,12 @@ class Measuring:
         entries = self._entries._replace(offsets=self._entries.offsets[first : end + 1])
         if len(program.purchases) or len(program.events):
             known = known_ends(entries.offsets, entries.occurred_at, self._as_of)
-            ends = window_ends(entries.offsets, entries.day, known, self._until)
+            windows = Windows(known, self._last_day, program.edges, program.span_of)
             if len(program.purchases):
-                measure_purchases(
-                    out, program.purchases, entries, known, ends, self._last_day, self._longest, self._year_phase
-                )
+                measure_purchases(out, program.purchases, entries, windows, self._longest, self._year_phase)
             if len(program.events):
-                measure_events(
-                    out,
-                    program.events,
-                    entries,
-                    ends,
-                    self._last_day,
-                    program.edges,
-                    self._family,
-                    len(program.families),
-                )
+                n_families = len(program.families)
+                measure_events(out, program.events, entries, windows, self._longest, self._family, n_families)
         for i, snapshot in enumerate(self._snapshots):
             self._measure_the_rest(out[:, :, i].T, entries, snapshot, first, end)
         return out
@@ -214,7 +207,8 @@ def aggregate(
     -------
     float64, shape (n_customers, n_aggregates)
     """
-    return aggregate_at(log, (snapshot,), aggregates, reference)[0]
+    measured: NDArray[np.float64] = aggregate_at(log, (snapshot,), aggregates, reference)[0]
+    return measured
 
 
 def aggregate_at(
@@ -276,7 +270,7 @@ def _families(event_types: tuple[str, ...], families: tuple[str, ...]) -> NDArra
 
 def _longest(offsets: NDArray[np.int64]) -> int:
     """Most rows of one customer."""
-    return int(np.diff(offsets).max(initial=0))
+    return int((offsets[1:] - offsets[:-1]).max(initial=0))  # np.diff takes longer than one customer should
 
 
 def _year_phase(snapshot: Snapshot) -> float:

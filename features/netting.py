@@ -39,7 +39,7 @@ _LEAST_VALUE = 0.005  # half of the smallest coin of most currencies: what is le
 _ROW = np.dtype(
     [
         ("occurred_at", np.int64),
-        ("group", np.int64),  # numbered from 0
+        ("group", np.int64),  # from 0 to less than the number of rows
         ("order_key", np.int64),
         ("product", np.int64),
         ("quantity", np.float64),
@@ -101,7 +101,7 @@ def net(raw: RawEvents, calendar: LocalCalendar) -> tuple[EventLog, NDArray[np.b
     unmatched : bool, one element a row of `raw`
         Refunds that found no line, wholly or in part.
     """
-    in_order = np.lexsort((raw.action, raw.occurred_at, raw.customer))
+    in_order = _acting_order(raw)
     ends = np.searchsorted(raw.customer[in_order], np.arange(len(raw.customer_ids)), side="right")
     starts = np.concatenate((np.zeros(1, dtype=np.int64), ends))
     rows, orders = _rows(raw, in_order), _orders(len(in_order))
@@ -153,6 +153,23 @@ def _lines(raw: RawEvents, in_order: NDArray[np.int64], order: NDArray[np.int64]
     )
 
 
+def _acting_order(raw: RawEvents) -> NDArray[np.int64]:
+    """Return the positions of rows by customer, time and action."""
+    later = np.ones(max(len(raw.customer) - 1, 0), dtype=np.bool_)
+    for column in (raw.action, raw.occurred_at, raw.customer):
+        later = (column[1:] > column[:-1]) | (later & (column[1:] == column[:-1]))
+    if later.all():  # as mostly: to see it takes a tenth of sorting
+        return np.arange(len(raw.customer))
+    return np.lexsort((raw.action, raw.occurred_at, raw.customer))
+
+
+def _numbered(groups: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Number groups from 0 to less than the number of rows, unless they are."""
+    if len(groups) and groups.min() >= 0 and groups.max() < len(groups):
+        return groups
+    return np.unique(groups, return_inverse=True)[1]
+
+
 def _rows(raw: RawEvents, in_order: NDArray[np.int64]) -> _Records:
     rows = np.zeros(len(in_order), dtype=_ROW)
     for name in (
@@ -160,7 +177,7 @@ def _rows(raw: RawEvents, in_order: NDArray[np.int64]) -> _Records:
         *("event_type", "channel", "properties"),
     ):
         rows[name] = getattr(raw, name)[in_order]
-    rows["group"] = np.unique(raw.group, return_inverse=True)[1][in_order]
+    rows["group"] = _numbered(raw.group)[in_order]
     rows["quantity_left"] = rows["quantity"]
     rows["value_left"] = np.nan_to_num(rows["value"], nan=0.0)
     return rows

@@ -13,6 +13,7 @@ from features.aggregate import Aggregate, Program
 from features.event_log import EventLog
 from features.families.attributes import attribute_feature_of
 from features.feature import Feature, Formula
+from features.kernels.frames import put_in_rows
 from features.reference import Reference
 from features.windows import Snapshot
 
@@ -101,13 +102,15 @@ class FeaturePlan:
         values : float64, shape (n_snapshots, n_customers, k)
             Takes the features.
         """
-        rows = measured.reshape(len(measured), -1)
+        rows = measured.reshape(len(measured), measured.shape[1] * measured.shape[2])
         inputs = rows[self._gathered]
-        results = np.full((len(self.features), rows.shape[1]), np.nan)
+        results = np.empty((len(self.features), rows.shape[1]))
+        if self._attributes:
+            results[-len(self._attributes) :] = np.nan
         for step in self._steps:
             arguments = [inputs[argument] for argument in step.arguments]
             results[step.results] = arguments[0] if step.formula is None else step.formula(*arguments)
-        values[:] = results[self._order].reshape(-1, *measured.shape[1:]).transpose(2, 1, 0)
+        put_in_rows(results, self._order, values)
 
     def missing(self, reference: Reference, snapshot: Snapshot) -> NDArray[np.intp]:
         """Return the positions of the features whose data has not been there for as long as they look back."""

@@ -38,6 +38,7 @@ SMALL_TREES = LightGBMParams(
 
 # Somebody whom the purchase model has all but given up is not beyond correction.
 FEWEST_EXPECTED = 0.05
+LEAST_TOTAL = 1e-9
 
 
 class PoissonForecast:
@@ -45,7 +46,8 @@ class PoissonForecast:
 
     The mean of a customer's purchase days is ``max(expected, .05) exp(f(x))``, f being a sum of trees grown on the
     Poisson likelihood (Friedman 2001; McCullagh & Nelder 1989, section 6.2 for the offset). While they grow, what was
-    expected is scaled to sum to what came, so that f holds differences between customers only.
+    expected is scaled to sum to what came, so that f holds differences between customers only; and f is lowered by what
+    the least of .05 adds to the sum, so that the level stays that of the purchase model.
 
     Parameters
     ----------
@@ -125,7 +127,8 @@ class PoissonForecast:
                 f"none of {len(counts)} customers purchased within the horizon, so no rate can be learnt; choose a "
                 "longer horizon"
             )
-        level = np.log(counts.sum() / np.exp(offset).sum())
+        total = float(np.exp(offset).sum())
+        level = np.log(counts.sum() / total)
         settings: dict[str, Any] = settings_for(
             self.params,
             objective="poisson",
@@ -143,6 +146,8 @@ class PoissonForecast:
             params=settings,
         )
         booster = lightgbm.train(settings, rows, num_boost_round=self.params.num_rounds)
+        if booster.num_trees():
+            _raise_by(booster, float(np.log(max(float(np.sum(expected)), LEAST_TOTAL) / max(total, LEAST_TOTAL))))
         # The text, not the trained object, is the model: what is evaluated is then what is stored, to the last bit.
         return self._adopt(booster.model_to_string())
 
@@ -210,6 +215,13 @@ class PoissonForecast:
             self.feature_names_[position] for position in booster.params.get("categorical_feature", ())
         )
         return self
+
+
+def _raise_by(booster: lightgbm.Booster, constant: float) -> None:
+    """Add a constant to what the trees say of everybody: to each leaf of the first."""
+    leaves = booster.dump_model(num_iteration=1)["tree_info"][0]["num_leaves"]
+    for leaf in range(leaves):
+        booster.set_leaf_output(0, leaf, booster.get_leaf_output(0, leaf) + constant)
 
 
 def _log_offset(expected: ArrayLike, n_rows: int) -> FloatArray:

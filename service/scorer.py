@@ -114,7 +114,7 @@ class Scorer:
         return ScoredCustomers(model, policy_version, as_of, by_customer)
 
     def changes(self, session: Session, customer: CustomerKeys, since: datetime) -> dict[str, Change]:
-        """Say why the scores of one customer moved since an instant, as `score_changes` does.
+        """Say why the scores of one customer moved since an earlier instant, as `score_changes` does.
 
         Raises
         ------

@@ -1,8 +1,8 @@
 """Many rows straight out of a database as columns; the counterpart of `bulk_load`.
 
 A driver makes an object of every value, which costs more than the engine's own work. PostgreSQL instead joins the bytes
-of each customer's rows into one value, which numpy takes as it is. SQLite can't; there every column costs a quarter of
-what a row of one column does, so that small whole numbers are read several to a column.
+of many rows into one value, which numpy takes as it is. SQLite can't; there every column costs about half of what a row
+of one column does, so that small whole numbers are read several to a column.
 """
 
 from __future__ import annotations
@@ -21,12 +21,11 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-__all__ = ["Column", "Kind", "read_blocks", "read_columns"]
+__all__ = ["Column", "Kind", "driver_of", "read_blocks", "read_columns"]
 
 # So few that their objects are freed again before Python's collector looks for garbage among them.
 _ROWS_A_BLOCK = 500
 
-_KEY = "customer_key"
 _BITS_OF_AN_INTEGER = 63  # without the sign
 _MISSING = "-9e999"  # negative infinity, which no stored number is
 
@@ -83,55 +82,47 @@ def read_blocks(session: Session, statement: str, values: Sequence[Any] = ()) ->
     mark = "?" if connection.dialect.name == "sqlite" else "%s"
     marked = statement.format(*[mark] * len(values)) if values else statement
     with _errors_of(connection):
-        cursor = _driver(connection).execute(marked, values or ())
+        cursor = driver_of(connection).execute(marked, values or ())
         while rows := cursor.fetchmany(_ROWS_A_BLOCK):
             yield rows
 
 
-def read_columns(
-    session: Session, key: Column, columns: Mapping[str, Column], source: str
-) -> dict[str, NDArray[Any]]:
+def read_columns(session: Session, columns: Mapping[str, Column], source: str, part: str) -> dict[str, NDArray[Any]]:
     """Read columns of numbers, in any order of the rows.
 
     Parameters
     ----------
     session : Session
-    key : Column
-        The customer's key, of which there are many fewer than rows.
     columns : mapping of str to Column
     source : str
         What follows the columns in the statement, from `FROM` to the last condition.
+    part : str
+        An expression: rows in which it is the same, at most some millions, may be read as one value.
 
     Returns
     -------
     dict of str to array
-        By name, the key among them as `customer_key`: int64, float64, or of digests uint64 of shape (n, 2), which
-        orders as their bytes do.
+        By name: int64, float64, or of digests uint64 of shape (n, 2), which orders as their bytes do.
     """
     connection = session.connection()
     with _errors_of(connection):
-        read = _from_sqlite if connection.dialect.name == "sqlite" else _from_postgresql
-        return read(_driver(connection), key, columns, source)
+        if connection.dialect.name == "sqlite":
+            return _from_sqlite(driver_of(connection), columns, source)
+        return _from_postgresql(driver_of(connection), columns, source, part)
 
 
-def _from_postgresql(driver: Any, key: Column, columns: Mapping[str, Column], source: str) -> dict[str, NDArray[Any]]:
-    sent = " || ".join(_SENT_BY_POSTGRESQL[column.kind].format(column.expression) for column in columns.values())
-    # By customer, because one value holds a gigabyte at most.
-    statement = f"SELECT {key.expression}, string_agg({sent}, '') {source} GROUP BY 1"
-    with driver.cursor(binary=True) as cursor:
-        groups = cursor.execute(statement).fetchall()
+def _from_postgresql(driver: Any, columns: Mapping[str, Column], source: str, part: str) -> dict[str, NDArray[Any]]:
+    row = " || ".join(_SENT_BY_POSTGRESQL[column.kind].format(column.expression) for column in columns.values())
+    # In parts, because one value holds a gigabyte at most.
+    statement = f"SELECT string_agg({row}, '') {source} GROUP BY {part}"
+    parts = driver.execute(statement, binary=True).fetchall()
     dtype = np.dtype([(name, _IN_POSTGRESQL[column.kind]) for name, column in columns.items()])
-    records = np.frombuffer(b"".join(rows for _, rows in groups), dtype=dtype)
-    sizes = np.array([len(rows) for _, rows in groups], dtype=np.int64) // dtype.itemsize
-    keys = np.array([customer_key for customer_key, _ in groups], dtype=np.int64)
-    return {
-        _KEY: np.repeat(keys, sizes),
-        **{name: records[name].astype(_NATIVE[column.kind]) for name, column in columns.items()},
-    }
+    records = np.frombuffer(b"".join(rows for (rows,) in parts), dtype=dtype)
+    return {name: records[name].astype(_NATIVE[column.kind]) for name, column in columns.items()}
 
 
-def _from_sqlite(driver: Any, key: Column, columns: Mapping[str, Column], source: str) -> dict[str, NDArray[Any]]:
-    shared, alone = _shares({_KEY: key, **columns})
+def _from_sqlite(driver: Any, columns: Mapping[str, Column], source: str) -> dict[str, NDArray[Any]]:
+    shared, alone = _shares(columns)
     expressions = [share.expression for share in shared] + [_for_sqlite(column) for column in alone.values()]
     kinds = [Kind.INTEGER] * len(shared) + [column.kind for column in alone.values()]
     names = [f"shared_{i}" for i in range(len(shared))] + list(alone)
@@ -142,7 +133,10 @@ def _from_sqlite(driver: Any, key: Column, columns: Mapping[str, Column], source
         blocks.append(b"".join(starmap(pack, rows)))
     dtype = np.dtype([(name, _IN_SQLITE[kind]) for name, kind in zip(names, kinds, strict=True)])
     records = np.frombuffer(b"".join(blocks), dtype=dtype)
-    found = {name: _native(records, name, column) for name, column in alone.items()}
+    found = {name: records[name].astype(_NATIVE[column.kind]) for name, column in alone.items()}
+    for name, column in alone.items():
+        if column.kind is Kind.NUMBER:
+            found[name][found[name] == -np.inf] = np.nan
     for i, share in enumerate(shared):
         found.update(share.unpacked(records[f"shared_{i}"].astype(np.int64)))
     return found
@@ -150,13 +144,6 @@ def _from_sqlite(driver: Any, key: Column, columns: Mapping[str, Column], source
 
 def _for_sqlite(column: Column) -> str:
     return f"coalesce({column.expression}, {_MISSING})" if column.kind is Kind.NUMBER else column.expression
-
-
-def _native(records: NDArray[np.void], name: str, column: Column) -> NDArray[Any]:
-    values = records[name].astype(_NATIVE[column.kind])
-    if column.kind is Kind.NUMBER:
-        values[np.isneginf(values)] = np.nan
-    return values
 
 
 class _Share:
@@ -201,7 +188,8 @@ def _shares(columns: Mapping[str, Column]) -> tuple[list[_Share], dict[str, Colu
     return shares, alone
 
 
-def _driver(connection: Connection) -> Any:
+def driver_of(connection: Connection) -> Any:
+    """Return the driver's own connection."""
     return connection.connection.driver_connection
 
 

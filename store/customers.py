@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from features.attributes import AttributeColumn, Attributes, as_date, as_text
+from store.bulk_read import read_blocks
 from store.customer_keys import CustomerKeys, among
+from store.names import TextCodes
 from store.tables import CustomerAttribute, Event
 from store.tables.base import from_microseconds
 
@@ -72,53 +75,82 @@ def read_attributes(session: Session, customers: CustomerKeys, which: str | None
         Condition that their keys and no others meet, from `among` or `between`; without it `among` is used.
     """
     condition = among(customers.keys) if which is None else which
-    rows = session.execute(
-        text(
-            "SELECT name, customer_key, learnt_at, kind, number, text FROM customer_attribute "
-            f"WHERE customer_key {condition}"
-        )
-    ).all()
-    if not rows:
-        return Attributes.empty(len(customers.keys))
-    name_of_row, *columns = zip(*rows, strict=True)
-    keys, learnt_at = (np.array(column, dtype=np.int64) for column in columns[:2])
-    kinds, texts = np.array(columns[2], dtype=np.object_), np.array(columns[4], dtype=np.object_)
-    numbers = np.array(columns[3], dtype=np.float64)
-
-    names = sorted(set(name_of_row))
-    code = {name: i for i, name in enumerate(names)}
-    names_coded = np.array([code[name] for name in name_of_row], dtype=np.int64)
-    position = customers.positions(keys)
-    in_order = np.lexsort((learnt_at, position, names_coded))
-    ends = np.cumsum(np.bincount(names_coded, minlength=len(names)))
-    everybody = np.arange(len(customers.keys) + 1)
-    return Attributes(
-        {
-            name: _column(
-                np.searchsorted(position[mine], everybody), learnt_at[mine], kinds[mine], numbers[mine], texts[mine]
-            )
-            for name, mine in zip(names, np.split(in_order, ends[:-1]), strict=True)
-        },
-        len(customers.keys),
+    statement = (
+        "SELECT name, customer_key, learnt_at, kind, number, text FROM customer_attribute "
+        f"WHERE customer_key {condition}"
     )
+    names, kinds, texts = TextCodes(), TextCodes(), TextCodes()
+    blocks = []
+    for rows in read_blocks(session, statement):
+        name, key, learnt_at, kind, number, text = zip(*rows, strict=True)
+        blocks.append(
+            (
+                np.array(names.of(name), dtype=np.int64),
+                np.array(key, dtype=np.int64),
+                np.array(learnt_at, dtype=np.int64),
+                np.array(kinds.of(kind), dtype=np.int64),
+                np.array(number, dtype=np.float64),  # NULL becomes NaN
+                np.array(texts.of(text), dtype=np.int64),
+            )
+        )
+    if not blocks:
+        return Attributes.empty(len(customers.keys))
+    name_of_row, keys, learnt, kind_of_row, numbers, text_of_row = (
+        np.concatenate(parts) for parts in zip(*blocks, strict=True)
+    )
+    position = customers.positions(keys)
+    in_order = np.lexsort((learnt, position, name_of_row))
+    ends = np.cumsum(np.bincount(name_of_row, minlength=len(names.texts)))
+    everybody = np.arange(len(customers.keys) + 1)
+    versions = {
+        name: _Versions(
+            np.searchsorted(position[mine], everybody),
+            learnt[mine],
+            {kinds.texts[code] for code in np.unique(kind_of_row[mine]).tolist()},
+            numbers[mine],
+            text_of_row[mine],
+        )
+        for name, mine in zip(names.texts, np.split(in_order, ends[:-1]), strict=True)
+    }
+    return Attributes({name: _column(versions[name], texts) for name in sorted(versions)}, len(customers.keys))
 
 
-def _column(
-    offsets: NDArray[np.int64],
-    learnt_at: NDArray[np.int64],
-    kinds: NDArray[np.object_],
-    numbers: NDArray[np.float64],
-    texts: NDArray[np.object_],
-) -> AttributeColumn:
-    of_kinds = set(kinds.tolist())
-    if of_kinds == {"number"}:
+class _Versions(NamedTuple):
+    """All versions of one attribute, by customer and time.
+
+    Attributes
+    ----------
+    offsets : int64
+        Those of customer i are `offsets[i]:offsets[i + 1]`.
+    learnt_at : int64
+    kinds : set of str
+        Those that occur.
+    numbers : float64
+        NaN of other kinds.
+    texts : int64
+        Codes; -1 of numbers.
+    """
+
+    offsets: NDArray[np.int64]
+    learnt_at: NDArray[np.int64]
+    kinds: set[str]
+    numbers: NDArray[np.float64]
+    texts: NDArray[np.int64]
+
+
+def _column(versions: _Versions, texts: TextCodes) -> AttributeColumn:
+    offsets, learnt_at, kinds, numbers, codes = versions
+    if kinds == {"number"}:
         return AttributeColumn("number", offsets, learnt_at, numbers)
-    if of_kinds == {"date"}:
-        days = {date: as_date(date) for date in set(texts.tolist())}
-        values = np.array([days[date] for date in texts.tolist()], dtype=np.float64)
-        return AttributeColumn("date", offsets, learnt_at, values)
-    is_number = kinds == "number"
-    written = texts.copy()
-    written[is_number] = [as_text(number) for number in numbers[is_number].tolist()]
-    categories, codes = np.unique(written, return_inverse=True)
-    return AttributeColumn("category", offsets, learnt_at, codes.astype(np.float64), tuple(categories.tolist()))
+    is_number = codes < 0
+    if is_number.any():
+        codes[is_number] = texts.of(map(as_text, numbers[is_number].tolist()))
+    used, written = np.unique(codes, return_inverse=True)
+    by_code = texts.texts
+    met = [by_code[code] for code in used.tolist()]
+    if kinds == {"date"}:
+        return AttributeColumn("date", offsets, learnt_at, np.array(list(map(as_date, met)), dtype=np.float64)[written])
+    categories = sorted(met)
+    ranks = {category: i for i, category in enumerate(categories)}
+    values = np.array([ranks[category] for category in met], dtype=np.float64)[written]
+    return AttributeColumn("category", offsets, learnt_at, values, tuple(categories))

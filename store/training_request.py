@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, TypeAdapter, ValidationError
 
 from store.exceptions import StoreError
 
@@ -23,9 +23,14 @@ def _days_or_auto(value: object) -> int | Literal["auto"]:
     # Either at a time, not as a union: a union complains of both, each under a name of its own.
     if value == AUTO:
         return AUTO
-    if isinstance(value, str) and not value.isdecimal():
-        raise ValueError(f"expected a whole number of days from 1 to {MOST_HORIZON_DAYS}, or 'auto'")
-    return _DAYS.validate_python(value)
+    wrong = ValueError(f"expected a whole number of days from 1 to {MOST_HORIZON_DAYS}, or 'auto'")
+    # To pydantic true is 1, and "+5" a number.
+    if isinstance(value, bool) or (isinstance(value, str) and not value.isdecimal()):
+        raise wrong
+    try:
+        return _DAYS.validate_python(value)
+    except ValidationError as error:
+        raise wrong from error
 
 
 HorizonDays = Annotated[

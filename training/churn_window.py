@@ -5,8 +5,12 @@ return: from then on a customer is more likely gone than not. Whoever is called 
 silent for h to 3 h days, and the longer the silence, the rarer the return; so this holds for those called churned too
 soon the most, and for the others all the more. First purchases don't count: most of those who never come back bought
 once, whatever the horizon, and would make any horizon look long enough. Three horizons must fit into the history, as
-they must for a training: one to look back, one to learn from, one to test on. Where none of those that fit is long
-enough, the longest of them is proposed, and said to be too short.
+they must for a training: one to look back, one to learn from, one to test on.
+
+Where customers buy like clockwork, too few silences last long enough to follow them, which says more than a share of
+returns would: the shortest horizon by which nearly all silences have ended is long enough, since whoever is silent for
+so long does what customers don't. Where no horizon is long enough, the longest that could be told is proposed, and said
+to be too short; `auto` takes it only if it is no shorter than the default.
 
 Returns within as many days again don't single out a horizon: their share hardly changes with its length (on CDNOW a
 fifth from 45 to 180 days), since gaps between purchases have a heavy tail. Hence returns as far as observed.
@@ -14,6 +18,7 @@ fifth from 45 to 180 days), since gaps between purchases have a heavy tail. Henc
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -125,7 +130,7 @@ class ChurnWindow:
     horizon_days : int or None
         What is proposed; None where there is too little to tell.
     is_long_enough : bool
-        Whether fewer than `MAX_RETURNING` of them return after it.
+        Whether fewer than `MAX_RETURNING` of them return after it, or nearly all silences have ended by then.
     reason : str
         Why this, or why nothing; sentences for an analyst.
     """
@@ -177,7 +182,7 @@ def find_churn_window(log: EventLog) -> ChurnWindow:
     fitting = [days for days in HORIZONS if HORIZONS_IN_HISTORY * days <= silences.history_days]
     candidates = tuple(map(repeat.figure, fitting))
     groups = (*_groups(silences, cadence, _CADENCES), repeat, *_groups(silences, everybody, (ALL,)))
-    return ChurnWindow(silences, groups, candidates, *_propose(silences, candidates))
+    return ChurnWindow(silences, groups, candidates, *_propose(silences, repeat.curve, candidates))
 
 
 def resolved(request: TrainingRequest, log: EventLog) -> tuple[TrainingRequest, str | None]:
@@ -192,7 +197,8 @@ def resolved(request: TrainingRequest, log: EventLog) -> tuple[TrainingRequest, 
     Returns
     -------
     request : TrainingRequest
-        Its `horizon_days` are a number: the one asked for, else the one proposed, else the default.
+        Its `horizon_days` are a number: the one asked for, else the one proposed, else the default. A proposal that is
+        too short and below the default is not taken: more of those called churned would come back.
     note : str or None
         For the report; None where nothing was asked and nothing can be said.
     """
@@ -201,6 +207,9 @@ def resolved(request: TrainingRequest, log: EventLog) -> tuple[TrainingRequest, 
     if request.horizon_days == AUTO:
         chosen = DEFAULT_HORIZON_DAYS if proposed is None else proposed
         kept = "keeps its default" if proposed is None else "was chosen by the silences of the log"
+        if not window.is_long_enough and chosen < DEFAULT_HORIZON_DAYS:
+            kept = f"keeps its default, as the {chosen} days that the silences of the log propose are too short"
+            chosen = DEFAULT_HORIZON_DAYS
         note = f"The horizon of {chosen} days {kept}: {window.reason} {_TO_SEE}"
         return request.model_copy(update={"horizon_days": chosen}), note
     if proposed is None:
@@ -211,26 +220,41 @@ def resolved(request: TrainingRequest, log: EventLog) -> tuple[TrainingRequest, 
     return request, f"{note} {_TO_SEE}"
 
 
-def _propose(silences: Silences, candidates: tuple[ReturnFigure, ...]) -> tuple[int | None, bool, str]:
+def _propose(
+    silences: Silences, curve: ReturnCurve, candidates: tuple[ReturnFigure, ...]
+) -> tuple[int | None, bool, str]:
     """Return the horizon, whether it is long enough, and why."""
     history = f"{silences.history_days:,} days of history"
     if not candidates:
         return None, False, f"there are {history}; a proposal needs {HORIZONS_IN_HISTORY * HORIZONS[0]} at least."
     told = [(figure, figure.share) for figure in candidates if figure.share is not None]
-    if not told:
-        return None, False, f"fewer than {FEWEST_SILENCES} silences of repeat customers could be followed."
     for figure, share in told:
         if share < MAX_RETURNING:
             return figure.days, True, f"of the {_in_words(figure, share)}, fewer than half."
+    for figure in candidates[len(told) :]:  # none is told after one that is not: fewer last longer
+        if curve.nearly_all_ended(figure.days):
+            ended = f"{_rounded_down(curve.share_ended(figure.days))} of the silences of repeat customers have ended"
+            return figure.days, True, f"by then {ended}; whoever is silent for longer is likely leaving."
+    if not told:
+        return None, False, f"fewer than {FEWEST_SILENCES} silences of repeat customers could be followed."
     longest, share = told[-1]
-    why = f"it is the longest that {history} can tell of, though of the {_in_words(longest, share)}."
-    return longest.days, False, f"{why} A longer history may propose a longer one."
+    though = f"though of the {_in_words(longest, share)}."
+    if longest is candidates[-1]:
+        why = f"it is the longest that {history} can tell of, {though} A longer history may propose a longer one."
+    else:
+        why = f"too few silences of repeat customers last long enough to tell of a longer one, {though}"
+    return longest.days, False, why
 
 
 def _in_words(figure: ReturnFigure, share: float) -> str:
-    return (
-        f"{figure.silences:,} silences of repeat customers that lasted {figure.days} days {share:.0%} ended in a return"
-    )
+    is_half_in_whole_numbers = share < MAX_RETURNING and f"{share:.0%}" == f"{MAX_RETURNING:.0%}"
+    shown = _rounded_down(share) if is_half_in_whole_numbers else f"{share:.0%}"
+    return f"{figure.silences:,} silences of repeat customers that lasted {figure.days} days {shown} ended in a return"
+
+
+def _rounded_down(share: float) -> str:
+    # What is below a half, or below all, is not to look like it.
+    return f"{math.floor(share * 1000) / 1000:.1%}"
 
 
 def _groups(silences: Silences, code: NDArray[np.int8], names: tuple[str, ...]) -> list[SilenceGroup]:

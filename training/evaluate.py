@@ -124,7 +124,7 @@ def _among_buyers(dataset: Dataset, probability: NDArray[np.float64], buys: NDAr
     rows, ours, theirs = dataset.test.where(bought), probability[bought], buys[bought]
     low, high = _interval(rows.y, ours, theirs)
     # A score that is the same for all stands for chance: .5 whatever the rows.
-    above_chance, _ = _interval(rows.y, ours, np.zeros(len(ours)))
+    above, far_above = _interval(rows.y, ours, np.zeros(len(ours)))
     spent = _own_mean_value(rows)
     baselines = {"buys_at_all": theirs, **({} if spent is None else {"own_mean_value": spent})}
     return {
@@ -134,7 +134,8 @@ def _among_buyers(dataset: Dataset, probability: NDArray[np.float64], buys: NDAr
         "baselines": {name: Baseline(score).figures(rows.y) for name, score in baselines.items()},
         "difference": {"low": low, "high": high},
         "beats_buys_at_all": low is not None and low > 0,
-        "beats_chance": above_chance is not None and above_chance > 0,
+        "above_chance": {"low": above, "high": far_above},
+        "beats_chance": above is not None and above > 0,
     }
 
 

@@ -54,11 +54,11 @@ YEARLY_NOTE = (
 )
 FEW_NOTE = (
     "There are only {n} customers. By chance alone the share of a tenth is off by {tenth:.1f} points, and that of an "
-    "80 % interval by {middle:.1f}; so whether these intervals hold can't be told. They are wider for it, as the "
-    "parameters are less certain, but whether they are wide enough is not known."
+    "80 % interval by {middle:.1f}; so whether these intervals hold can't be told. They allow for how little "
+    "so few tell of the parameters, but whether that is enough is not known."
 )
 SHIFT_NOTE = (
-    "{actual:.2f} purchase days a customer came, {expected:.2f} were expected ({error:+.0f} %). Intervals allow for "
+    "{actual:.2f} purchase days a customer came, {expected:.2f} were expected. Intervals allow for "
     "chance and for what the history leaves open, not for a season or a change that it never saw."
 )
 SHIFT_WORTH_SAYING = 0.1
@@ -299,8 +299,7 @@ def _notes(period: PurchaseHoldout, expected: FloatArray, trial: RecalibrationTr
         tenth, middle = (100 * np.sqrt(share * (1 - share) / n) for share in (0.1, 0.8))
         notes.append(FEW_NOTE.format(n=n, tenth=tenth, middle=middle))
     if abs(forecast - came) > SHIFT_WORTH_SAYING * max(came, forecast):
-        error = 100 * (forecast / came - 1) if came > 0 else np.inf
-        notes.append(SHIFT_NOTE.format(actual=came, expected=forecast, error=error))
+        notes.append(SHIFT_NOTE.format(actual=came, expected=forecast))
     notes.append(_recalibration_in_words(period.days, trial))
     return notes
 

@@ -19,6 +19,7 @@ from models.clv import ClvTerms
 from models.exceptions import ModelError
 from models.model_inputs import ModelInputs
 from models.outlook import PurchaseOutlook
+from models.purchase_model import BTYD_FEATURES
 from models.scoring import score
 from models.segments import Cutoffs, SegmentPolicy, find_cutoffs
 from store.ingest.labels import Labels
@@ -48,6 +49,10 @@ from training.target_check import log_days, refusal
 __all__ = ["LabelledTarget", "Training", "fit_bundle"]
 
 _TWO_YEARS = 730
+_CHOSEN_ON_THE_TEST = (
+    "Which purchase model is used was chosen on the days that targets are tested on; that flatters a little those that "
+    "read its P(alive) or expected purchases."
+)
 _NO_CLV = "Without purchases there is no clv and no value at risk; lists are ranked by probability alone."
 
 
@@ -133,6 +138,9 @@ def fit_bundle(
     story.note(customers=log.n_customers, events=len(history.log.value), history_days=history.days)
     asked = _asked(targets, request, labelled, history)
 
+    if asked[0].kind != "label":
+        # Before anything is fitted: what asks too much of the history says so.
+        plan_splits(**_span(history, asked[0]))
     workshop = _Workshop(history, request, asked, labelled, progress)
     require_known_names((*request.leave_out, *request.keep), workshop.at_end.reference)
     fitted: dict[str, FittedTarget] = {}
@@ -177,6 +185,7 @@ def fit_bundle(
             *workshop.notes,
             *(f"No model of {name}: {why}" for name, why in refused.items()),
             *(clv_report["notes"] if clv_report else ()),
+            *([_CHOSEN_ON_THE_TEST] if clv_report and request.clv_model is None and _reads_purchases(fitted) else ()),
         ],
     }
     end = history.end
@@ -437,8 +446,10 @@ class _Workshop:
             progress=self._progress,
         )
         in_use = (outlook.purchases.btyd, outlook.purchases.gamma_gamma)
+        of_fits = [f"The {model.name} in use: {note}" for model in in_use for note in model.certificate_.notes]
         return {
             **report,
+            "notes": [*report["notes"], *(note for note in of_fits if note.split(": ", 1)[1] not in report["notes"])],
             "final": {model.name: {"params": model.params_, **model.certificate_.to_dict()} for model in in_use},
         }
 
@@ -455,12 +466,7 @@ class _Workshop:
         return self._history.end_day - self._request.horizon
 
     def _splits(self, target: Target) -> Splits:
-        return plan_splits(
-            first_day=self._history.first_day,
-            end_day=self._history.end_day,
-            horizon_days=target.horizon,
-            activity_days=target.activity,
-        )
+        return plan_splits(**_span(self._history, target))
 
     def _inputs_at(self, day: int) -> ModelInputs:
         """Fit what makes features on what is known at the midnight of a local day."""
@@ -488,6 +494,16 @@ class _Workshop:
         return replace(final, plan=FeaturePlan.of([*evaluated.plan.features, *final.plan.features]))
 
 
+def _span(history: _History, target: Target) -> dict[str, int]:
+    """Return what the plan of a target's snapshots depends on."""
+    return {
+        "first_day": history.first_day,
+        "end_day": history.end_day,
+        "horizon_days": target.horizon,
+        "activity_days": target.activity,
+    }
+
+
 def _require_rate(target: Target, rows: Rows) -> None:
     """Raise `TrainingError` for a propensity that comes about too seldom, or too often, to single anybody out by."""
     if (why := refusal(target, float(rows.y.mean()))) is not None:
@@ -508,6 +524,10 @@ class _Story:
         now = time.perf_counter()
         self.told["seconds"][name] = round(now - self._since, 3)
         self._since = now
+
+
+def _reads_purchases(fitted: Mapping[str, FittedTarget]) -> bool:
+    return any(set(BTYD_FEATURES) & set(found.model.classifier.feature_names_) for found in fitted.values())
 
 
 def _caveats(history: _History, outlook: PurchaseOutlook | None) -> list[str]:

@@ -15,7 +15,7 @@ from features.windows import Snapshot
 from models.btyd.assumptions import check_assumptions
 from models.purchase_model import spent
 
-__all__ = ["assumptions_of"]
+__all__ = ["assumptions_of", "whole_months"]
 
 
 def assumptions_of(log: EventLog, *, end_day: int) -> list[dict[str, Any]]:
@@ -36,7 +36,7 @@ def assumptions_of(log: EventLog, *, end_day: int) -> list[dict[str, Any]]:
     rfm = Rfm.of(build_features(log, Snapshot.at_midnight(end_day, log.calendar)))
     days = log.day[(log.kind == ORDER) & (log.day < end_day)]
     first_day = int(days.min())
-    by_month, first_month = _whole_months(days, first_day, end_day)
+    by_month, first_month = whole_months(days, first_day, end_day)
     checks = check_assumptions(
         frequency=rfm.frequency,
         monetary_value=spent(rfm),
@@ -49,10 +49,28 @@ def assumptions_of(log: EventLog, *, end_day: int) -> list[dict[str, Any]]:
     return [asdict(check) for check in checks]
 
 
-def _whole_months(days: NDArray[np.int32], first_day: int, end_day: int) -> tuple[NDArray[np.int64], int]:
-    """Return the orders of each whole calendar month, and which month of the year the first of them is."""
+def whole_months(days: NDArray[np.int32], first_day: int, end_day: int) -> tuple[NDArray[np.int64], int]:
+    """Count the orders of each whole calendar month.
+
+    Parameters
+    ----------
+    days : int32, shape (n,)
+        Local day of each order, since 1970-01-01.
+    first_day, end_day : int
+        The log runs from the first day to the midnight at which the last one begins.
+
+    Returns
+    -------
+    counts : int64, shape (m,)
+        In order; empty where no month is whole.
+    first_month : int
+        Which calendar month the first of them is, 1 to 12.
+    """
     day = np.arange(first_day, end_day + 1).astype("datetime64[D]")
     begins = day[day.astype("datetime64[M]").astype("datetime64[D]") == day]
-    counts, _ = np.histogram(days, bins=begins.astype(np.int64)) if len(begins) > 1 else (np.zeros(0, np.int64), None)
-    first_month = int(begins[0].astype("datetime64[M]").astype(np.int64) % 12) + 1 if len(begins) else 1
-    return counts, first_month
+    if len(begins) < 2:
+        return np.zeros(0, np.int64), 1
+    bounds = begins.astype(np.int64)
+    # The last bin of a histogram holds its upper bound too: the first day of the month that is not whole.
+    counts, _ = np.histogram(days[days < bounds[-1]], bins=bounds)
+    return counts, int(begins[0].astype("datetime64[M]").astype(np.int64) % 12) + 1

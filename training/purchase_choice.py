@@ -165,6 +165,7 @@ def choose_purchase_model(
     candidates = {name: evaluate_btyd(model, holdout) for name, model in fitted.items()}
     converged = {name: found for name, found in candidates.items() if found["certificate"]["converged"]}
     best = best_of(converged or candidates)
+    left_out = [name for name in candidates if converged and name not in converged]
     kept = asked or best.name
     progress(_STEP, len(PURCHASE_MODELS) / (len(PURCHASE_MODELS) + 1))
     try:
@@ -199,6 +200,7 @@ def choose_purchase_model(
         "why": " ".join(
             [
                 *_why(asked, best, forecast),
+                *(f"{name} did not converge and was left out." for name in left_out),
                 _against_baselines(forecast_name, candidates[forecast_name], baselines),
             ]
         ),

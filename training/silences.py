@@ -27,6 +27,8 @@ _IntArray = NDArray[np.int64]
 # Behind each share; and still watched on the last day that a curve speaks of, where each return weighs most.
 FEWEST_SILENCES = 50
 FEWEST_AT_THE_END = 10
+# Where no more than this share of the silences lasts longer, nearly all have ended.
+MOST_STILL_SILENT = 0.05
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -197,6 +199,20 @@ class ReturnCurve:
         """Return `shares_returning` of so many days, None where it says nothing."""
         shares = self.shares_returning()
         return float(shares[days]) if days < len(shares) else None
+
+    def share_ended(self, days: int) -> float:
+        """Return which share of all silences ends within so many days, in [0, 1]: at least, past `followed_days`."""
+        return float(1.0 - self.lasting[min(days, self.followed_days)])
+
+    def nearly_all_ended(self, days: int) -> bool:
+        """Whether hardly any silence lasts so long, and the few that do mostly last on, as far as observed.
+
+        It answers where `share_returning` can't because too few last so long. The few decide with: of grocery
+        customers hardly a silence lasts two months either, yet most of those that do still end in a return.
+        """
+        still, at_the_end = self.lasting[[min(days, self.followed_days), self.followed_days]]
+        is_known = self.n_lasted(0) >= FEWEST_SILENCES
+        return bool(is_known and still <= MOST_STILL_SILENT and 2 * at_the_end >= still)
 
 
 @njit(cache=True, nogil=True)

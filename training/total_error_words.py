@@ -1,4 +1,4 @@
-"""Why the sum of a forecast is off, as far as purchases tell: the season, a single cohort, a change of pace."""
+"""Why the sum of a forecast is off, as far as purchases tell: the season, a single cohort, a faster pace."""
 
 from __future__ import annotations
 
@@ -47,9 +47,11 @@ def explain_total(holdout: PurchaseHoldout, name: str, total_errors: Mapping[str
         f"{name} expected {came * (1 + error):,.0f} purchase days in the hold-out's {holdout.days} days, and "
         f"{came:,.0f} came ({error:+.1%})."
     )
-    causes = [*_season(holdout), *_cohort(holdout), *_pace(holdout)]
+    is_too_low = error < 0
+    causes = [*_season(holdout), *_cohort(holdout), *(_faster_pace(holdout) if is_too_low else ())]
     if not causes:
-        causes.append("Neither season nor a single cohort nor a change of pace explains it.")
+        pace = " nor a faster pace" if is_too_low else ""
+        causes.append(f"Neither season nor a single cohort{pace} explains it.")
     return [told, *_others(error, list(total_errors.values())), *causes]
 
 
@@ -88,11 +90,16 @@ def _cohort(holdout: PurchaseHoldout) -> Iterator[str]:
         )
 
 
-def _pace(holdout: PurchaseHoldout) -> Iterator[str]:
-    """Compare what came with as many days before, of customers who were there in both."""
+def _faster_pace(holdout: PurchaseHoldout) -> Iterator[str]:
+    """Compare what came with as many days before, of customers who were there in both.
+
+    The models know customers who drop out, and none who hasten: of the same customers they expect no more than came
+    before. So a rise is beyond what they expected, and tells why a forecast is too low. A fall tells nothing of one that
+    is too high, as drop-out was expected; nor of one that is too low.
+    """
     there = holdout.days <= holdout.rfm.T
     before, then = holdout.before[there].sum(), holdout.actual[there].sum()
-    if before and abs(then / before - 1) > _PACE:
+    if before and then / before - 1 > _PACE:
         yield (
             f"Customers known for all of the {holdout.days} days before the hold-out purchased on {before:,.0f} days "
             f"then, and on {then:,.0f} in it ({then / before - 1:+.0%})."

@@ -86,10 +86,14 @@ def among_buyers_in_words(among: Mapping[str, Any]) -> str:
     """
     if among["difference"]["low"] is None:
         return "Too few of the test rows purchased to say more, so it makes no segment."
+    if not among["beats_chance"]:
+        chance = among["above_chance"]
+        return (
+            f"Among those who buy it ranks no better than chance (AUC {among['auc']:.4f}, "
+            f"{0.5 + chance['low']:.4f} to {0.5 + chance['high']:.4f}), so it makes no segment."
+        )
     theirs = among["baselines"]["buys_at_all"]["auc"]
     interval = f"AUC {among['auc']:.4f} against {theirs:.4f}, difference {_interval(among['difference'])}"
-    if not among["beats_chance"]:
-        return f"Among those who buy it ranks no better than chance ({interval}), so it makes no segment."
     if among["beats_buys_at_all"]:
         return f"Among those who buy it says more than who buys at all ({interval})."
     return f"Among those who buy it says no more than who buys at all ({interval}), so it makes no segment."

@@ -8,11 +8,22 @@ from numpy.typing import NDArray
 
 from features.event_log import OTHER
 from features.kernels.columns import Entries
+from features.kernels.windows import Windows, add_spans_beyond, span_at
 from features.measure import Measure
 
 __all__ = ["measure_events"]
 
-_NEVER = np.iinfo(np.int32).min  # a day
+# An event of a customer.
+_EVENT = np.dtype(
+    [
+        ("position", np.int64),  # among all entries of the customer
+        ("day", np.int64),
+        ("family", np.int64),
+        ("is_first_of_family", np.int64),  # on its day
+        ("is_first_of_all", np.int64),
+    ]
+)
+_Events = NDArray[np.void]
 
 
 @njit(cache=True, nogil=True)
@@ -20,16 +31,15 @@ def measure_events(
     out: NDArray[np.float64],
     program: NDArray[np.int64],
     entries: Entries,
-    ends: NDArray[np.int32],
-    last_day: NDArray[np.int64],
-    edges: NDArray[np.int64],
+    windows: Windows,
+    longest: int,
     family: NDArray[np.int64],
     n_families: int,
 ) -> None:
-    """Run the program for each customer at each snapshot.
+    """Run the program for each customer at each snapshot; no customer has more entries than `longest`.
 
-    For each family three things are kept up to the end of each window: how many events, on how many days, and the day
-    of the last. So a window is a difference of two of them, however many windows there are.
+    Events, and the days on which there were some, are counted by family from the oldest to each edge of windows; then a
+    window is a difference of two counts.
 
     Parameters
     ----------
@@ -37,68 +47,83 @@ def measure_events(
         Number of its family; -1 for one that nothing asks for. In the program `n_families` stands for all events of
         all families, and `n_families + 1` for entries of any kind.
     """
-    n_customers, n_edges, n_snapshots = ends.shape
-    events = np.empty((n_families + 1, n_edges, n_snapshots), dtype=np.int32)
-    event_days = np.empty_like(events)
-    last_event = np.empty_like(events)
-    flat = (n_families + 1, n_edges * n_snapshots)
-    events_of, event_days_of, last_event_of = events.reshape(flat), event_days.reshape(flat), last_event.reshape(flat)
-    day_before = np.empty(n_families + 1, dtype=np.int64)
-    wants_days = np.zeros(n_families + 2, dtype=np.bool_)
-    wants_last = np.zeros(n_families + 2, dtype=np.bool_)
-    for row in range(len(program)):
-        wants_days[program[row, 4]] |= program[row, 0] == Measure.EVENT_DAYS
-        wants_last[program[row, 4]] |= program[row, 0] == Measure.DAYS_SINCE_EVENT
-    offsets, day, kind, event_type = entries.offsets, entries.day, entries.kind, entries.event_type
+    known, last_day, edges, span_of = windows.known, windows.last_day, windows.edges, windows.span_of
+    offsets, day = entries.offsets, entries.day
+    n_customers, n_snapshots = known.shape
+    of_all = n_families
+    own = np.empty(longest, dtype=_EVENT)
+    day_before = np.empty(n_families + 2, dtype=np.int64)
+    # By span, then measure (events, days with events), then family; and the last day in each span that has events.
+    counts = np.empty((len(edges) + 1, 2, n_families + 2), dtype=np.int64)
+    counts_of_span = counts.reshape(len(edges) + 1, -1)
+    latest = np.empty((len(edges) + 1, n_families + 2), dtype=np.int64)
     for customer in range(n_customers):
         begin = offsets[customer]
-        own_ends = ends[customer].ravel()
-        events[:] = 0
-        event_days[:] = 0
-        last_event[:] = _NEVER
-        day_before[:] = _NEVER
-        for position in range(own_ends.max()):
-            if kind[begin + position] != OTHER:
-                continue
-            today = day[begin + position]
-            for f in (family[event_type[begin + position]], n_families):
-                if f < 0:
-                    continue
-                _add_before(events_of[f], own_ends, position)
-                if wants_days[f] and today != day_before[f]:
-                    _add_before(event_days_of[f], own_ends, position)
-                    day_before[f] = today
-                if wants_last[f]:
-                    _set_before(last_event_of[f], own_ends, position, today)
-        for row in range(len(program)):
-            measure, newest, oldest = program[row, 0], program[row, 1], program[row, 2]
-            column, of = program[row, 3], program[row, 4]
-            if measure == Measure.EVENTS:
-                for i in range(n_snapshots):
-                    out[column, customer, i] = events[of, newest, i] - events[of, oldest, i]
-            elif measure == Measure.EVENT_DAYS:
-                for i in range(n_snapshots):
-                    out[column, customer, i] = event_days[of, newest, i] - event_days[of, oldest, i]
-            elif measure == Measure.DAYS_SINCE_EVENT:
-                for i in range(n_snapshots):
-                    ago = last_day[i] - last_event[of, newest, i]
-                    out[column, customer, i] = ago if ago < edges[oldest] else np.nan
-            else:
-                for i in range(n_snapshots):
-                    end = ends[customer, newest, i]
-                    if end > ends[customer, oldest, i]:
-                        out[column, customer, i] = last_day[i] - day[begin + end - 1]
+        n_known = known[customer].max() if n_snapshots > 0 else 0
+        n = _take_over(entries, begin, n_known, family, day_before, own)
+        for i in range(n_snapshots):
+            counts[:] = 0
+            for j in range(n):
+                if own[j].position >= known[customer, i]:
+                    break
+                span = span_at(span_of, last_day[i] - own[j].day)
+                counts[span, 0, own[j].family] += 1
+                counts[span, 1, own[j].family] += own[j].is_first_of_family
+                latest[span, own[j].family] = own[j].day
+                counts[span, 0, of_all] += 1
+                counts[span, 1, of_all] += own[j].is_first_of_all
+                latest[span, of_all] = own[j].day
+            add_spans_beyond(counts_of_span)
+            for row in range(len(program)):
+                measure, newest, oldest = program[row, 0], program[row, 1], program[row, 2]
+                column, of = program[row, 3], program[row, 4]
+                if measure <= Measure.EVENT_DAYS:
+                    of_measure = measure - Measure.EVENTS
+                    out[column, customer, i] = counts[newest + 1, of_measure, of] - counts[oldest + 1, of_measure, of]
+                elif measure == Measure.DAYS_SINCE_EVENT:
+                    for span in range(newest + 1, oldest + 1):
+                        if counts[span, 0, of] > counts[span + 1, 0, of]:
+                            out[column, customer, i] = last_day[i] - latest[span, of]
+                            break
+                else:
+                    for position in range(known[customer, i] - 1, -1, -1):
+                        ago = last_day[i] - day[begin + position]
+                        if ago >= edges[newest]:
+                            if ago < edges[oldest]:
+                                out[column, customer, i] = ago
+                            break
 
 
 @njit(cache=True, nogil=True)
-def _add_before(counts: NDArray[np.int32], ends: NDArray[np.int32], position: int) -> None:
-    """Count what is at a position in all that ends after it."""
-    for i in range(len(ends)):
-        counts[i] += position < ends[i]
+def _take_over(
+    entries: Entries,
+    begin: int,
+    n_known: int,
+    family: NDArray[np.int64],
+    day_before: NDArray[np.int64],
+    own: _Events,
+) -> int:
+    """Copy the events among the first entries of a customer, and return how many there are.
 
-
-@njit(cache=True, nogil=True)
-def _set_before(days: NDArray[np.int32], ends: NDArray[np.int32], position: int, day: int) -> None:
-    """Take a day as the last one in all that ends after a position."""
-    for i in range(len(ends)):
-        days[i] = day if position < ends[i] else days[i]
+    Those of no family that is asked for stand under the last number, as which nothing reads them.
+    """
+    of_all, of_none = len(day_before) - 2, len(day_before) - 1
+    kind, event_type, day = entries.kind, entries.event_type, entries.day
+    day_before[:] = np.iinfo(np.int64).min
+    n = 0
+    for position in range(n_known):
+        entry = begin + position
+        if kind[entry] != OTHER:
+            continue
+        of = family[event_type[entry]]
+        if of < 0:
+            of = of_none
+        own[n].position = position
+        own[n].day = day[entry]
+        own[n].family = of
+        own[n].is_first_of_family = day[entry] != day_before[of]
+        own[n].is_first_of_all = day[entry] != day_before[of_all]
+        day_before[of] = day[entry]
+        day_before[of_all] = day[entry]
+        n += 1
+    return n

@@ -13,13 +13,10 @@ from numpy.typing import NDArray
 from features.event_log import ORDER, UNMATCHED_REFUND
 from features.kernels.columns import Entries
 from features.kernels.orders import settle_orders
+from features.kernels.windows import Windows, add_spans_beyond, span_at
 from features.measure import Measure
 
 __all__ = ["measure_purchases"]
-
-# A purchase day, with the sums over those before it.
-_DAY = np.dtype([("day", np.int64), ("value", np.float64), ("orders_before", np.float64), ("value_before", np.float64)])
-_Days = NDArray[np.void]
 
 
 @njit(cache=True, nogil=True)
@@ -27,9 +24,7 @@ def measure_purchases(
     out: NDArray[np.float64],
     program: NDArray[np.int64],
     entries: Entries,
-    known: NDArray[np.int32],
-    ends: NDArray[np.int32],
-    last_day: NDArray[np.int64],
+    windows: Windows,
     longest: int,
     year_phase: NDArray[np.float64],
 ) -> None:
@@ -37,40 +32,55 @@ def measure_purchases(
 
     What was folded for one snapshot is continued for the next, unless an order changed in between.
     """
+    known, last_day, edges, span_of = windows.known, windows.last_day, windows.edges, windows.span_of
+    offsets, kind, day, value = entries.offsets, entries.kind, entries.day, entries.value
+    n_customers, n_snapshots = known.shape
     worth = np.empty(longest)
     counts = np.empty(longest, dtype=np.bool_)
-    days = np.empty(longest + 1, dtype=_DAY)
-    n_days = np.zeros(longest + 1, dtype=np.int64)  # up to each entry
-    offsets, kind, value = entries.offsets, entries.kind, entries.value
-    n_customers, n_snapshots = known.shape
+    # Of each purchase day the day itself and its value, and the sums over those before it, in the order of `Measure`.
+    days = np.empty(longest, dtype=np.int64)
+    values = np.empty(longest)
+    before = np.zeros((3, longest + 1))
+    days_beyond = np.empty((len(edges) + 1, 1), dtype=np.int64)  # by span
     for customer in range(n_customers):
         begin = offsets[customer]
         settled, n = 0, 0
         # Few customers have any, and looking for them again in each window would cost more than all else.
         has_unmatched = False
-        for snapshot in range(n_snapshots):
-            end = known[customer, snapshot]
+        for i in range(n_snapshots):
+            end = known[customer, i]
             if end < settled:
-                settled, has_unmatched = 0, False
+                settled, n, has_unmatched = 0, 0, False
             has_changed = settle_orders(entries, begin, settled, end, worth, counts)
             for entry in range(begin + settled, begin + end):
                 has_unmatched |= kind[entry] == UNMATCHED_REFUND
-            _fold_into_days(entries, begin, 0 if has_changed else settled, end, worth, counts, days, n_days)
-            settled, n = end, n_days[end]
+            if has_changed:
+                settled, n = 0, 0
+            n = _fold_into_days(entries, begin, settled, end, worth, counts, days, values, before, n)
+            settled = end
             if n == 0:
                 continue
+            days_beyond[:] = 0
+            for j in range(n):
+                days_beyond[span_at(span_of, last_day[i] - days[j]), 0] += 1
+            add_spans_beyond(days_beyond)
             for row in range(len(program)):
                 measure, newest, oldest, column = program[row, 0], program[row, 1], program[row, 2], program[row, 3]
-                first, last = ends[customer, oldest, snapshot], ends[customer, newest, snapshot]
-                if measure == Measure.YEAR_PHASE:
-                    result = year_phase[snapshot]
+                low, high = days_beyond[oldest + 1, 0], days_beyond[newest + 1, 0]
+                if measure <= Measure.VALUE:
+                    result = before[measure, high] - before[measure, low]
+                elif measure == Measure.YEAR_PHASE:
+                    result = year_phase[i]
                 else:
-                    result = _measure(measure, days, n_days[first], n_days[last], last_day[snapshot])
+                    result = _measure(measure, days, values, before[Measure.VALUE], low, high, last_day[i])
                 if has_unmatched and measure == Measure.VALUE:
-                    for entry in range(begin + first, begin + last):
-                        if kind[entry] == UNMATCHED_REFUND:
+                    for entry in range(begin, begin + end):
+                        if (
+                            kind[entry] == UNMATCHED_REFUND
+                            and edges[newest] <= last_day[i] - day[entry] < edges[oldest]
+                        ):
                             result += value[entry]
-                out[column, customer, snapshot] = result
+                out[column, customer, i] = result
 
 
 @njit(cache=True, nogil=True)
@@ -81,62 +91,63 @@ def _fold_into_days(
     end: int,
     worth: NDArray[np.float64],
     counts: NDArray[np.bool_],
-    days: _Days,
-    n_days: NDArray[np.int64],
-) -> None:
-    """Fold a customer's orders at positions start to end - 1 into purchase days, oldest first.
+    days: NDArray[np.int64],
+    values: NDArray[np.float64],
+    before: NDArray[np.float64],
+    n: int,
+) -> int:
+    """Add a customer's orders at positions start to end - 1 to the n purchase days that those before them make.
 
-    `n_days[i]` takes how many the first i entries make; the sums over all of them stand in one day more.
+    Days ascend; the sums of all stand in one more. Return how many there are then.
     """
     kind, day = entries.kind, entries.day
-    n = n_days[start]
-    if n == 0:
-        days[0].orders_before = 0.0
-        days[0].value_before = 0.0
     for i in range(start, end):
-        if kind[begin + i] == ORDER and counts[i]:
-            if n == 0 or days[n - 1].day != day[begin + i]:
-                days[n].day = day[begin + i]
-                days[n].value = 0.0
-                n += 1
-                days[n].orders_before = days[n - 1].orders_before
-            days[n - 1].value += worth[i]
-            days[n].orders_before += 1.0
-            days[n].value_before = days[n - 1].value_before + days[n - 1].value
-        n_days[i + 1] = n
+        if kind[begin + i] != ORDER or not counts[i]:
+            continue
+        if n == 0 or days[n - 1] != day[begin + i]:
+            days[n] = day[begin + i]
+            values[n] = 0.0
+            n += 1
+            before[Measure.PURCHASE_DAYS, n] = n
+            before[Measure.ORDERS, n] = before[Measure.ORDERS, n - 1]
+        values[n - 1] += worth[i]
+        before[Measure.ORDERS, n] += 1.0
+        before[Measure.VALUE, n] = before[Measure.VALUE, n - 1] + values[n - 1]
+    return n
 
 
 @njit(cache=True, nogil=True)
-def _measure(measure: int, days: _Days, low: int, high: int, last_day: int) -> float:
-    """Measure the purchase days at positions low to high - 1."""
-    # Counts and sums are 0 for an empty window.
-    if measure == Measure.PURCHASE_DAYS:
-        return float(high - low)
-    if measure == Measure.ORDERS:
-        return float(days[high].orders_before - days[low].orders_before)
-    if measure == Measure.VALUE:
-        return float(days[high].value_before - days[low].value_before)
+def _measure(
+    measure: int,
+    days: NDArray[np.int64],
+    values: NDArray[np.float64],
+    value_before: NDArray[np.float64],
+    low: int,
+    high: int,
+    last_day: int,
+) -> float:
+    """Measure the purchase days at positions low to high - 1 by other than their number and sums."""
     if measure == Measure.REPEAT_VALUE:
-        return float(days[high].value_before - days[min(max(low, 1), high)].value_before)
+        return float(value_before[high] - value_before[min(max(low, 1), high)])
     if high == low:
         return np.nan
     if measure == Measure.FIRST_DAY_VALUE:
-        return float(days[low].value)
+        return float(values[low])
     if measure == Measure.LAST_DAY_VALUE:
-        return float(days[high - 1].value)
+        return float(values[high - 1])
     if measure == Measure.DAY_VALUE_MAX:
-        return float(days["value"][low:high].max())
+        return float(values[low:high].max())
     if measure == Measure.DAY_VALUE_DEVIATION:
-        return _deviation(days["value"][low:high])
+        return _deviation(values[low:high])
     if measure == Measure.DAYS_SINCE_FIRST:
-        return float(last_day - days[low].day)
+        return float(last_day - days[low])
     if measure == Measure.DAYS_SINCE_LAST:
-        return float(last_day - days[high - 1].day)
+        return float(last_day - days[high - 1])
     if high - low == 1:
         return np.nan
     if measure == Measure.GAP_LAST:
-        return float(days[high - 1].day - days[high - 2].day)
-    gaps = (days["day"][low + 1 : high] - days["day"][low : high - 1]).astype(np.float64)
+        return float(days[high - 1] - days[high - 2])
+    gaps = (days[low + 1 : high] - days[low : high - 1]).astype(np.float64)
     return float(gaps.max()) if measure == Measure.GAP_MAX else _deviation(gaps)
 
 

@@ -173,10 +173,17 @@ def check_no_season(monthly_purchases: ArrayLike, *, first_month: int, n_custome
         "monthly_purchases"
     ]
     years = len(purchases) // YEAR
-    if years < 2 or purchases[-years * YEAR :].min() == 0:
+    if years < 2:
         text = (
             f"{len(purchases)} whole months don't show each calendar month twice: season can't be told from trend, and "
             "a forecast does not know it."
+        )
+        return AssumptionCheck(name, None, n_customers, None, text)
+    empty = int(np.sum(purchases[-years * YEAR :] == 0))
+    if empty:
+        text = (
+            f"{empty} of the last {years * YEAR} whole months saw no purchase: a season, which is read from how many "
+            "times the average each month has, can't be told, and a forecast does not know it."
         )
         return AssumptionCheck(name, None, n_customers, None, text)
     by_year = np.log(purchases[-years * YEAR :]).reshape(years, YEAR)

@@ -52,8 +52,9 @@ class FitCertificate:
         Of each parameter, by the delta method; None for those at a bound or not identified. Empty if nothing was
         fitted.
     covariance : tuple of tuple of float, shape (k, k)
-        Of the logarithms of the parameters, in their order; 0 in the rows and columns of those at a bound or not
-        identified. Empty if nothing was fitted.
+        Of the logarithms of the parameters, in their order, for predictions: no direction has a standard deviation
+        above 1, not identified ones included; 0 in the rows and columns of those at a bound. Empty if nothing was
+        fitted.
     condition_number : float or None
         Greatest over least eigenvalue of the information matrix, in the logarithms of the parameters not at a bound;
         None if some direction is flat or bends upwards.
@@ -204,7 +205,7 @@ def maximise(
             name: params[name] * float(error) if known[name] else None
             for name, error in zip(names, information.log_errors, strict=True)
         },
-        covariance=tuple(tuple(row) for row in information.covariance.tolist()),
+        covariance=tuple(tuple(row) for row in information.spread.tolist()),
         condition_number=information.condition_number,
         not_identified=tuple(name for name in names if not known[name] and name not in at_bound),
         neighbour_gain=n_customers * (highest.value - place.value),

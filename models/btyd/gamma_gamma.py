@@ -54,6 +54,9 @@ SPEND_RULES = (
     ),
 )
 
+# From this shape on, what customers are expected to spend hardly differs between them.
+SPENDING_ALIKE = 100.0
+
 EXTREME_VALUES = "Values differ by so many orders of magnitude that the search ended at the edge of its range."
 NOTES_AT_LOWER_BOUND = {
     "p": "One customer's purchases differ so much in value that their mean says nothing about the next.",
@@ -136,10 +139,7 @@ class GammaGammaModel(ParametricModel):
         columns = checked_columns({"frequency": frequency, "monetary_value": monetary_value}, SPEND_RULES)
         spend = _Spend.of(columns["frequency"], columns["monetary_value"])
         if spend.n_customers == 0:
-            raise FitError(
-                f"{self.name}: expected at least one customer with frequency and monetary_value above 0, got none of "
-                f"{len(columns['frequency'])}. Wait for repeat purchases, or take a longer period."
-            )
+            raise FitError(_why_nothing_to_read(columns["frequency"]))
         optimum = maximise(
             _objective(spend),
             starts=[
@@ -270,6 +270,17 @@ def _sample(spend: _Spend) -> Sample | None:
     return Sample(_objective(some), some.n_customers)
 
 
+def _why_nothing_to_read(frequency: Column) -> str:
+    n, returned = len(frequency), int((frequency > 0).sum())
+    expected = f"{GammaGammaModel.name}: expected at least one customer with frequency and monetary_value above 0, got"
+    if returned:
+        return (
+            f"{expected} none of {n:,}: {returned:,} bought again, all of it of value 0. Check which column holds the "
+            "value of orders."
+        )
+    return f"{expected} none of {n:,}, since nobody bought again. Wait for repeat purchases, or take a longer period."
+
+
 def _mean_log_likelihood(params: NDArray[np.float64], spend: _Spend) -> tuple[float, NDArray[np.float64]]:
     """Mean of equation (1a) of [1]_ over customers, and its gradient in the logarithms of p, q and v."""
     p, q, v = params
@@ -293,5 +304,7 @@ def _notes(optimum: Optimum) -> tuple[str, ...]:
     high = [note for name, note in NOTES_AT_UPPER_BOUND.items() if name in optimum.at_upper_bound]
     if low or high or not optimum.certificate.not_identified:
         return (*low, *high)
+    if optimum.params["q"] > SPENDING_ALIKE:
+        return (NOTES_AT_UPPER_BOUND["q"],)
     unknown = ", ".join(optimum.certificate.not_identified)
     return (f"So few customers bought again that {unknown} can't be told: the values expected rest on little.",)

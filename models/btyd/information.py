@@ -21,6 +21,9 @@ LARGEST_ERROR = 2.0
 # for ever, and spares the parameters that have no part in it.
 LEAST_INFORMATION = 1e-4
 
+# Of what is not known a factor of e either way is believed: beyond, the likelihood is no parabola any more.
+GREATEST_DEVIATION = 1.0
+
 
 @dataclass(frozen=True, eq=False)
 class Information:
@@ -30,6 +33,9 @@ class Information:
     ----------
     covariance : ndarray of float64, shape (k, k)
         Of the logarithms; rows and columns of those not identified or not free are 0.
+    spread : ndarray of float64, shape (k, k)
+        The same for predictions, which what is not identified makes uncertain too: with no direction left out, and none
+        with a standard deviation above `GREATEST_DEVIATION`. Rows and columns of those not free are 0.
     identified : ndarray of bool, shape (k,)
     eigenvalues : ndarray of float64, shape (f,)
         Of the information matrix of the f free parameters, ascending.
@@ -38,6 +44,7 @@ class Information:
     """
 
     covariance: NDArray[np.float64]
+    spread: NDArray[np.float64]
     identified: NDArray[np.bool_]
     eigenvalues: NDArray[np.float64]
     directions: NDArray[np.float64]
@@ -65,11 +72,13 @@ class Information:
             known = known[precise]
         covariance = np.zeros((len(free), len(free)))
         covariance[np.ix_(positions[known], positions[known])] = inverse
+        spread = np.zeros((len(free), len(free)))
+        spread[np.ix_(positions, positions)] = _inverse(matrix, least=1 / GREATEST_DEVIATION**2)
         identified = np.zeros(len(free), dtype=np.bool_)
         identified[positions[known]] = True
         directions = np.zeros((len(positions), len(free)))
         directions[:, positions] = vectors.T
-        return cls(covariance, identified, eigenvalues, directions)
+        return cls(covariance, spread, identified, eigenvalues, directions)
 
     @property
     def condition_number(self) -> float | None:
@@ -84,7 +93,7 @@ class Information:
         return np.asarray(np.sqrt(np.diag(self.covariance)))
 
 
-def _inverse(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+def _inverse(matrix: NDArray[np.float64], least: float = LEAST_INFORMATION) -> NDArray[np.float64]:
     eigenvalues, vectors = np.linalg.eigh(matrix)
-    inverse = (vectors / np.maximum(eigenvalues, LEAST_INFORMATION)) @ vectors.T
+    inverse = (vectors / np.maximum(eigenvalues, least)) @ vectors.T
     return np.asarray((inverse + inverse.T) / 2)

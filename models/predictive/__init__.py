@@ -1,7 +1,7 @@
 """Predictive distributions: between which bounds purchases and value will lie, and how well such bounds held."""
 
 from models.predictive.counts import purchase_cdf, purchase_interval
-from models.predictive.interval import DEFAULT_LEVEL, Interval
+from models.predictive.interval import DEFAULT_LEVEL, Interval, interval_in_words
 from models.predictive.pace import horizons_at_pace
 from models.predictive.recalibration import IDENTITY, Recalibration, RecalibrationTrial
 from models.predictive.values import clv_interval, value_cdf
@@ -14,6 +14,7 @@ __all__ = [
     "RecalibrationTrial",
     "clv_interval",
     "horizons_at_pace",
+    "interval_in_words",
     "purchase_cdf",
     "purchase_interval",
     "value_cdf",

@@ -57,7 +57,7 @@ def sigma_points(model: Model) -> tuple[Model, ...]:
 def covariance_of(model: ParametricModel) -> NDArray[np.float64]:
     """Return the covariance of the logarithms of a model's parameters, shape (k, k), within what can be believed.
 
-    Parameters that were not identified have none. No direction has a standard deviation above `GREATEST_DEVIATION`.
+    Parameters at a bound have none. No direction has a standard deviation above `GREATEST_DEVIATION`.
     """
     roots = _roots(model.certificate_.covariance, len(model.params_))
     return np.asarray(np.einsum("ik,jk->ij", roots, roots))

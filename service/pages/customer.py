@@ -13,9 +13,11 @@ from sqlalchemy.orm import Session
 
 from features.calendar import LocalCalendar
 from features.targets import CHURN
+from features.units import Unit
 from features.windows import Snapshot
 from models.charts import contribution_bars
 from models.driver_words import sides_of
+from models.predictive import interval_in_words
 from models.purchase_timing import PURCHASE_DAYS
 from service.deps import OpenDatabase, TheScorer, TheSettings
 from service.exceptions import ModelUnavailableError
@@ -56,7 +58,8 @@ class ScorePanel:
 
     `churn_asked` is what has to come about for a customer to have left, None without a model of churn; `propensities`
     are title, probability and what has to come about, for each other target; without purchases (`has_clv`) there are no
-    amounts. `chances` are those of a purchase, by days; `clv_chart` draws the reasons of the clv.
+    amounts. The intervals are in words; `chances` are those of a purchase, by days; `clv_chart` draws the reasons of
+    the clv.
     """
 
     score: ExplainedScore
@@ -65,6 +68,8 @@ class ScorePanel:
     churn_asked: str | None
     propensities: tuple[tuple[str, float | None, str], ...]
     has_clv: bool
+    clv_interval: str | None
+    purchases_interval: str | None
     chances: tuple[tuple[int, float], ...]
     clv_chart: Markup | None
     model_version: int
@@ -198,6 +203,8 @@ def _panel(customer_id: str, scored: ScoredCustomers) -> ScorePanel:
             for name, told in score.propensities.items()
         ),
         has_clv=bundle.purchases is not None,
+        clv_interval=_interval(score, "clv", "currency", bundle.currency),
+        purchases_interval=_interval(score, "expected_purchases", "count", bundle.currency),
         chances=_chances(score),
         clv_chart=None if score.clv is None else _clv_chart(score.clv, bundle.currency),
         model_version=scored.model.version,
@@ -205,6 +212,11 @@ def _panel(customer_id: str, scored: ScoredCustomers) -> ScorePanel:
         horizon_days=bundle.horizon_days,
         caveats=tuple(scored.model.caveats),
     )
+
+
+def _interval(score: ExplainedScore, name: str, unit: Unit, currency: str) -> str | None:
+    low, high = (score.columns[f"{name}_{end}"] for end in ("low", "high"))
+    return None if low is None else interval_in_words(low, high, unit, currency)
 
 
 def _chances(score: ExplainedScore) -> tuple[tuple[int, float], ...]:

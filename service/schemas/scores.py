@@ -155,11 +155,11 @@ class ScoreNumbers(BaseModel):
     )
     days_since_last_purchase: int | None = Field(description="Days from the last purchase day to the last observed.")
     p_alive: Probability | None = Field(
-        description="P(alive) of the purchase model; 1 for one-time buyers, which says nothing of health."
+        description="P(alive) of the purchase model; by BG/NBD 1 for one-time buyers, which says nothing of health."
     )
     expected_purchases: float | None = Field(description="Purchase days expected within the horizon of the model.")
     expected_purchases_low: float | None = Field(
-        description="Lower bound of an 80 % interval for the purchase days that will come."
+        description="Lower bound of an interval for the purchase days to come, which holds in at least 8 cases of 10."
     )
     expected_purchases_high: float | None = Field(description="Upper bound of that interval.")
     expected_average_value: float | None = Field(description="Expected value of a purchase day, in `currency`.")
@@ -167,8 +167,8 @@ class ScoreNumbers(BaseModel):
         description="Discounted margin expected over the clv horizon, in `currency`; null without purchases."
     )
     clv_low: float | None = Field(
-        description="Lower bound of an 80 % interval for what will come over the clv horizon, in `currency`; 0 where "
-        "no purchase at all is that probable."
+        description="Lower bound of an interval for what will come over the clv horizon, in `currency`, that holds in "
+        "at least 8 cases of 10; 0 where no purchase at all is that probable."
     )
     clv_high: float | None = Field(description="Upper bound of that interval.")
     purchase_within_30d: Probability | None = Field(
@@ -178,7 +178,8 @@ class ScoreNumbers(BaseModel):
     purchase_within_90d: Probability | None = Field(description="Within 90 days.")
     purchase_within_180d: Probability | None = Field(description="Within 180 days.")
     purchase_likely_in_days: int | None = Field(
-        description="Days until the chance of a purchase reaches one half; null where it doesn't within a year."
+        description="Days until the chance of a purchase reaches one half; null where it doesn't within a year, and "
+        "for customers who have no such chances either, as `purchase_within_30d` says."
     )
     churn_probability: Probability | None = Field(
         description="Calibrated probability of leaving within the horizon: no purchase, or what else the target is."

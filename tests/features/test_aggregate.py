@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.aggregate import Aggregate, Measure, Program, aggregate
+from features.aggregate import Aggregate, Measure, Program, aggregate, aggregate_at
 from features.calendar import LocalCalendar
 from features.event_log import EventLog
 from features.reference import Reference
@@ -114,6 +114,40 @@ def test_one_customer_alone_measures_bit_for_bit_as_among_others(history: list[R
 
 def _bits(log: EventLog, snapshot: Snapshot) -> bytes:
     return aggregate(log, snapshot, PROGRAM, REFERENCE).tobytes()
+
+
+@PROPERTY
+@given(
+    histories(),
+    st.lists(st.tuples(snapshot_days(), st.integers(0, 24 * 60)), min_size=1, max_size=4),
+    st.sampled_from(TIMEZONES),
+)
+def test_snapshots_measured_together_are_those_measured_one_by_one_in_any_order_bit_for_bit(
+    history: list[Row], instants: list[tuple[int, int]], timezone: str
+) -> None:
+    log = to_log(history, timezone)
+    snapshots = [Snapshot.at(EPOCH + timedelta(days=day, minutes=minutes), log.calendar) for day, minutes in instants]
+    together = aggregate_at(log, snapshots, PROGRAM, REFERENCE)
+    assert together.shape == (len(snapshots), log.n_customers, len(EVERYTHING))
+    for snapshot, values in zip(snapshots, together, strict=True):
+        assert values.tobytes() == _bits(log, snapshot)
+
+
+def test_a_refund_between_two_snapshots_lowers_what_was_bought_before_the_first_at_the_second_only() -> None:
+    rows = [bought(_day(1), 8.0, order="A"), bought(_day(3), 2.0, order="B"), refunded(_day(5), 8.0, order="A")]
+    log = to_log(rows)
+    snapshots = [Snapshot.at(_day(day, 0), log.calendar) for day in (4, 6)]
+    aggregates = [Aggregate(m) for m in (Measure.PURCHASE_DAYS, Measure.VALUE, Measure.DAYS_SINCE_FIRST)]
+    expected = [[[2.0, 10.0, 2.0]], [[1.0, 2.0, 2.0]]]
+    assert aggregate_at(log, snapshots, aggregates).tolist() == expected
+    assert aggregate_at(log, snapshots[::-1], aggregates).tolist() == expected[::-1]
+
+
+def test_a_purchase_day_that_a_snapshot_cuts_is_whole_at_the_next() -> None:
+    log = to_log([bought(_day(1, 9), 3.0), bought(_day(1, 15), 4.0)])
+    snapshots = [Snapshot.at(at, log.calendar) for at in (_day(1, 12), _day(2, 0))]
+    aggregates = [Aggregate(m, 7) for m in (Measure.ORDERS, Measure.VALUE, Measure.LAST_DAY_VALUE)]
+    assert aggregate_at(log, snapshots, aggregates).tolist() == [[[1.0, 3.0, 3.0]], [[2.0, 7.0, 7.0]]]
 
 
 def test_the_numbers_of_measures_are_kept_since_bundles_know_features_by_them() -> None:

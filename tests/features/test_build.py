@@ -152,17 +152,19 @@ def test_a_plan_measures_each_aggregate_once_and_leaves_out_what_the_purchase_mo
 def test_features_of_many_customers_at_once_are_those_of_each_alone_bit_for_bit(plan: FeaturePlan) -> None:
     generator = np.random.default_rng(5)
     n_customers = 2_500
-    measured = generator.normal(5, 10, (n_customers, len(plan.aggregates)))
+    measured = generator.normal(5, 10, (len(plan.aggregates), n_customers, 2))
     measured[generator.random(measured.shape) < 0.1] = np.nan
-    together, singly = np.empty((2, n_customers, len(plan.features)))
+    together, singly = np.empty((2, 2, n_customers, len(plan.features)))
     plan.evaluate(measured, together)
     for row in range(n_customers):
-        plan.evaluate(measured[row : row + 1], singly[row : row + 1])
+        alone = slice(row, row + 1)
+        plan.evaluate(np.ascontiguousarray(measured[:, alone]), singly[:, alone])
     assert together.tobytes() == singly.tobytes()
     position = {a: i for i, a in enumerate(plan.aggregates)}
     for column, feature in enumerate(plan.features):
-        alone = feature.column([measured[:, position[a]] for a in feature.inputs])
-        assert np.array_equal(together[:, column], alone, equal_nan=True)
+        for snapshot in range(2):
+            by_itself = feature.column([measured[position[a], :, snapshot] for a in feature.inputs])
+            assert np.array_equal(together[snapshot, :, column], by_itself, equal_nan=True)
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from unittest.mock import patch
 
 from sqlalchemy import event
 
+from store import bulk_read
 from store.engine import Database
 
 __all__ = ["Statements", "statements_of"]
@@ -36,16 +38,31 @@ class Statements:
                     yield statement, "\n".join(str(row[-1]) for row in rows)
 
 
+@dataclass(slots=True)
+class _Recorder:
+    """A driver's connection that records what it executes."""
+
+    driver: Any
+    statements: Statements
+
+    def execute(self, statement: str, values: Sequence[Any] = (), **options: Any) -> Any:
+        """Execute what is recorded."""
+        self.statements.sent.append((statement, tuple(values)))
+        return self.driver.execute(statement, values, **options)
+
+
 @contextmanager
 def statements_of(database: Database) -> Iterator[Statements]:
-    """Record what is sent to the database meanwhile."""
+    """Record what is sent to the database meanwhile, through SQLAlchemy or straight to the driver."""
     statements = Statements()
+    driver_of = bulk_read.driver_of
 
     def record(_connection: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, _many: bool) -> None:
         statements.sent.append((statement, parameters))
 
     event.listen(database.engine, "before_cursor_execute", record)
     try:
-        yield statements
+        with patch.object(bulk_read, "driver_of", lambda connection: _Recorder(driver_of(connection), statements)):
+            yield statements
     finally:
         event.remove(database.engine, "before_cursor_execute", record)

@@ -9,7 +9,7 @@ import numpy as np
 
 from tests.data.cdnow import END_DAY, cdnow_log
 from tests.shop import Row, local_day, to_log
-from training.purchase_assumptions import assumptions_of
+from training.purchase_assumptions import assumptions_of, whole_months
 
 
 def test_cdnow_is_a_cohort_followed_from_its_first_purchase_and_too_short_for_a_season() -> None:
@@ -36,6 +36,16 @@ def test_a_shop_that_sells_in_december_has_a_season() -> None:
     }
     assert checks["no_season"]["holds"] is False
     assert "December is the strongest month" in checks["no_season"]["text"]
+
+
+def test_the_first_of_a_month_that_is_not_whole_is_not_counted_into_the_month_before() -> None:
+    first, end = local_day(2020, 1, 1), local_day(2020, 4, 10)
+    days = np.repeat(np.arange(first, end, dtype=np.int32), 10)
+    counts, first_month = whole_months(days, first, end)
+    assert (counts.tolist(), first_month) == ([310, 290, 310], 1)
+    counts, first_month = whole_months(days[days > first], first + 1, end)
+    assert (counts.tolist(), first_month) == ([290, 310], 2)
+    assert whole_months(days[:100], first + 1, first + 10)[0].tolist() == []
 
 
 def test_what_comes_after_the_end_is_not_looked_at() -> None:

@@ -1,4 +1,4 @@
-"""What is said of a total that is off: the season, the cohort, the pace, or that none of these explains it."""
+"""What is said of a total that is off: the season, the cohort, a faster pace, or that none of these explains it."""
 
 from __future__ import annotations
 
@@ -37,9 +37,12 @@ def test_a_total_within_a_tenth_needs_no_words(error: float | None) -> None:
 
 
 def test_what_nothing_explains_is_said_to_be_unexplained() -> None:
+    assert explain_total(a_holdout(T=STEADY), "bg_nbd", {"bg_nbd": 0.134})[1:] == [
+        "Neither season nor a single cohort explains it.",
+    ]
     assert explain_total(a_holdout(T=STEADY), "bg_nbd", {"bg_nbd": -0.134}) == [
         "bg_nbd expected 433 purchase days in the hold-out's 30 days, and 500 came (-13.4%).",
-        "Neither season nor a single cohort nor a change of pace explains it.",
+        "Neither season nor a single cohort nor a faster pace explains it.",
     ]
 
 
@@ -68,7 +71,7 @@ def test_customers_who_all_came_at_the_beginning_are_called_a_cohort() -> None:
     assert any("99% of the 500 customers first purchased in the first 90 of 731 days" in sentence for sentence in told)
 
 
-def test_a_change_of_pace_is_told_of_those_who_were_there_in_both_periods() -> None:
+def test_a_faster_pace_is_told_of_those_who_were_there_in_both_periods() -> None:
     holdout = a_holdout(T=STEADY, before=2.0, actual=3.0)
     there = int((STEADY >= 30).sum())
     told = explain_total(holdout, "a", {"a": -0.3})
@@ -76,6 +79,20 @@ def test_a_change_of_pace_is_told_of_those_who_were_there_in_both_periods() -> N
         f"Customers known for all of the 30 days before the hold-out purchased on {2 * there} days then, and on "
         f"{3 * there:,} in it (+50%)."
     ) in told
+
+
+@pytest.mark.parametrize(
+    ("actual", "error"),
+    [
+        pytest.param(1.7, -0.178, id="a fall can't make a forecast too low"),
+        pytest.param(1.5, 0.13, id="a fall may be the drop-out that the forecast expected"),
+        pytest.param(3.0, 0.13, id="a rise can't make a forecast too high"),
+    ],
+)
+def test_a_change_of_pace_that_can_not_be_the_cause_is_left_out(actual: float, error: float) -> None:
+    told = explain_total(a_holdout(T=STEADY, before=2.0, actual=actual), "a", {"a": error})
+    assert not any(sentence.startswith("Customers known for") for sentence in told)
+    assert told[-1].startswith("Neither season nor a single cohort")
 
 
 def test_cdnow_is_explained_by_its_one_cohort_and_by_the_months_it_never_saw() -> None:

@@ -57,7 +57,7 @@ def whole_months(days: NDArray[np.int32], first_day: int, end_day: int) -> tuple
     days : int32, shape (n,)
         Local day of each order, since 1970-01-01.
     first_day, end_day : int
-        The log runs from the first day to the midnight at which the last one begins.
+        The log runs from the one up to the midnight of the other.
 
     Returns
     -------

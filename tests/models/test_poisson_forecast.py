@@ -120,3 +120,16 @@ def test_text_of_another_kind_or_broken_off_is_refused() -> None:
         PropensityModel.from_text(text)
     with pytest.raises(InputError, match="with a poisson objective"):
         PoissonForecast.from_text(text.replace("objective=poisson", "objective=binary"))
+
+
+def test_the_level_stays_that_of_the_purchase_model_where_it_has_given_most_customers_up() -> None:
+    rng = np.random.default_rng(0)
+    n = 6_000
+    expected = np.where(rng.random(n) < 0.75, rng.uniform(0, 0.02, n), rng.gamma(1.0, 1.0, n))
+    X = np.column_stack([rng.normal(size=n), expected])
+    y = rng.poisson(expected * np.exp(0.3 * X[:, 0] - 0.045))
+    forecast = PoissonForecast(seed=0, num_threads=1).fit(X, y, expected, feature_names=("pace", "expected"))
+    assert np.maximum(expected, 0.05).sum() > 1.1 * expected.sum()
+    assert forecast.predict(X, expected).sum() == pytest.approx(expected.sum(), rel=0.02)
+    read = PoissonForecast.from_text(forecast.to_text())
+    np.testing.assert_array_equal(read.predict(X, expected), forecast.predict(X, expected))

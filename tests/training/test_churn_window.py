@@ -47,12 +47,57 @@ def test_three_horizons_fit_into_the_history() -> None:
     assert [figure.days for figure in window.candidates] == fitting
 
 
-def test_where_no_horizon_is_long_enough_the_longest_is_proposed_and_said_to_be_too_short() -> None:
-    weekly = {f"w{i:03}": list(range(i % 30, 300, 30)) for i in range(100)}
-    window = find_churn_window(_log(weekly))
+def _like_clockwork(customers: int, gap: int, *, within: int, days: int) -> EventLog:
+    """Customers who buy every gap, give or take so many days, and of whom nobody leaves."""
+    rng = np.random.default_rng(0)
+    starts = rng.integers(0, gap, customers)
+    gaps = rng.integers(gap - within, gap + within + 1, (customers, days // (gap - within)))
+    bought = starts[:, None] + np.hstack([np.zeros((customers, 1), dtype=int), gaps.cumsum(axis=1)])
+    return _log({f"c{i:03}": row[row < days].tolist() for i, row in enumerate(bought)})
+
+
+@pytest.mark.parametrize(
+    ("gap", "within", "days", "horizon"), [(7, 2, 200, 14), (20, 8, 400, 30), (30, 2, 600, 45), (90, 20, 600, 120)]
+)
+def test_of_customers_like_clockwork_the_horizon_is_just_beyond_the_longest_gap(
+    gap: int, within: int, days: int, horizon: int
+) -> None:
+    log = _like_clockwork(150, gap, within=within, days=days)
+    window = find_churn_window(log)
+    assert (window.horizon_days, window.is_long_enough) == (horizon, True)
+    assert window.reason == (
+        "by then 100.0% of the silences of repeat customers have ended; whoever is silent for longer is likely leaving."
+    )
+    assert resolved(TrainingRequest(horizon_days="auto"), log)[0].horizon == horizon
+
+
+def test_where_a_history_is_too_short_the_longest_that_fits_is_proposed_and_said_to_be_too_short() -> None:
+    window = find_churn_window(_like_clockwork(150, 30, within=2, days=80))
     assert (window.horizon_days, window.is_long_enough) == (14, False)
-    assert window.reason.startswith("it is the longest that 300 days of history can tell of, though of the ")
+    assert window.reason.startswith(
+        f"it is the longest that {window.silences.history_days} days of history can tell of, though of the "
+    )
     assert window.reason.endswith("A longer history may propose a longer one.")
+
+
+def test_where_too_few_silences_last_a_longer_history_is_not_what_is_missing() -> None:
+    # 30 of 1,030 customers buy every 100 days, the others every 10: too few silences of a month, and they end.
+    log = _log(
+        {f"often-{i:03}": list(range(i % 10, 400, 10)) for i in range(300)}
+        | {f"seldom-{i:02}": [i, i + 100, i + 300, i + 395] for i in range(5)}
+    )
+    window = find_churn_window(log)
+    assert (window.horizon_days, window.is_long_enough) == (7, False)
+    assert window.reason.startswith("too few silences of repeat customers last long enough to tell of a longer one, ")
+    assert "history" not in window.reason
+
+
+def test_less_than_half_does_not_look_like_half() -> None:
+    window = find_churn_window(_with_gap(40, back=124, gone=126))
+    assert {figure.days: figure.share for figure in window.candidates}[7] == pytest.approx(0.496, abs=1e-12)
+    assert "49.6% ended in a return, fewer than half." in window.reason
+    assert "49.9% ended" in find_churn_window(_with_gap(40, back=1499, gone=1501)).reason  # 49.97 %
+    assert "38% ended" in find_churn_window(_with_gap(40, back=60, gone=100)).reason
 
 
 def test_what_is_too_little_gives_no_proposal_and_a_reason() -> None:
@@ -116,6 +161,20 @@ def test_auto_without_a_proposal_keeps_the_default_and_says_why() -> None:
         "The horizon of 90 days keeps its default: there are 20 days of history; a proposal needs 21 at least. To see "
         "why: regulars churn-window"
     )
+
+
+def test_auto_does_not_take_a_proposal_that_is_too_short_and_below_the_default() -> None:
+    request, note = resolved(TrainingRequest(horizon_days="auto"), _like_clockwork(150, 30, within=2, days=80))
+    assert request.horizon == 90
+    assert note is not None
+    assert note.startswith(
+        "The horizon of 90 days keeps its default, as the 14 days that the silences of the log propose are too short: "
+    )
+    # From the default on it is taken: a shorter horizon would be still further from long enough.
+    request, note = resolved(TrainingRequest(horizon_days="auto"), _like_clockwork(150, 300, within=100, days=700))
+    assert request.horizon == 180
+    assert note is not None
+    assert note.startswith("The horizon of 180 days was chosen by the silences of the log: ")
 
 
 def test_a_number_stays_and_the_proposal_is_told_beside_it() -> None:

@@ -103,6 +103,26 @@ def test_a_share_is_told_only_of_enough_silences_that_were_followed_for_as_long_
     assert fewer.share_returning(10) is None  # 49 have lasted so long
 
 
+def test_nearly_all_have_ended_where_the_few_that_last_mostly_last_on() -> None:
+    lasts = np.concatenate([np.full(1000, 10), np.full(30, 200)])
+    leaving = ReturnCurve.of(lasts, np.repeat([True, False], [1000, 30]))
+    assert [leaving.nearly_all_ended(days) for days in (9, 10, 199, 500)] == [False, True, True, True]
+    assert leaving.share_ended(500) == leaving.share_ended(10) == pytest.approx(1000 / 1030, abs=1e-12)
+    seldom = ReturnCurve.of(
+        np.concatenate([lasts[:1000], np.full(20, 100), np.full(10, 200)]), np.repeat([True, False], [1020, 10])
+    )
+    # Of the 30 that last, 20 end after 100 days: until then those are not gone.
+    assert [seldom.nearly_all_ended(days) for days in (10, 99, 100)] == [False, False, True]
+    more = ReturnCurve.of(np.append(lasts, np.full(30, 200)), np.repeat([True, False], [1000, 60]))
+    assert not more.nearly_all_ended(10)  # 6 % are still silent
+
+
+def test_of_fewer_than_fifty_silences_nothing_is_said_to_have_ended() -> None:
+    ended = np.ones(FEWEST_SILENCES + 1, dtype=np.bool_)
+    assert ReturnCurve.of(np.full(FEWEST_SILENCES, 10), ended[1:]).nearly_all_ended(10)
+    assert not ReturnCurve.of(np.full(FEWEST_SILENCES - 1, 10), ended[2:]).nearly_all_ended(10)
+
+
 @pytest.mark.parametrize("days", [30, 60, 90, 180])
 def test_on_cdnow_the_curve_agrees_with_the_silences_that_were_wholly_followed(days: int) -> None:
     """Of those that began early enough, the share that returned within 90 days more is counted, not estimated."""

@@ -84,6 +84,7 @@ def _among(**changes: Any) -> dict[str, Any]:
         "auc": 0.6,
         "baselines": {"buys_at_all": {"auc": 0.5}},
         "difference": {"low": 0.01, "high": 0.19},
+        "above_chance": {"low": -0.02, "high": 0.22},
         "beats_buys_at_all": True,
         "beats_chance": True,
         **changes,
@@ -95,7 +96,10 @@ def _among(**changes: Any) -> dict[str, Any]:
     [
         ({}, "it says more than who buys at all (AUC 0.6000 against 0.5000, difference +0.0100 to +0.1900)."),
         ({"beats_buys_at_all": False}, "it says no more than who buys at all (AUC 0.6000"),
-        ({"beats_chance": False}, "it ranks no better than chance (AUC 0.6000"),
+        (
+            {"beats_chance": False},
+            "it ranks no better than chance (AUC 0.6000, 0.4800 to 0.7200), so it makes no segment",
+        ),
         # A single event has an AUC, but no interval.
         ({"difference": {"low": None, "high": None}, "beats_chance": False}, "Too few of the test rows purchased"),
     ],

@@ -121,6 +121,15 @@ def test_under_two_years_season_can_not_be_told_from_trend() -> None:
     assert "season can't be told from trend" in check.text
 
 
+def test_a_month_without_purchases_is_said_to_be_why_season_can_not_be_told() -> None:
+    check = check_no_season([10] * 35 + [0], first_month=1, n_customers=700)
+
+    assert (check.holds, check.figure) == (None, None)
+    assert check.text.startswith("1 of the last 36 whole months saw no purchase: a season")
+    # Of thirty months the last two years are looked at.
+    assert check_no_season([0] * 6 + [10] * 24, first_month=1, n_customers=700).holds is True
+
+
 def test_all_assumptions_are_checked_at_once() -> None:
     checks = check_assumptions(
         frequency=FREQUENCY,

@@ -54,6 +54,8 @@ def serve_here(settings: Settings, *, with_worker: bool) -> None:
     _require_free(settings)
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     root = f"http://{host}:{settings.port}"
+    # Uvicorn raises the signal that ended it once more, and by default that would end us without the worker.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     with _worker() if with_worker else _nothing():
         console.print(f"At-risk list  {root}/\nSegments      {root}/segments\nModels        {root}/models")
         console.print(f"API           {root}/docs\nCtrl-C ends it.")

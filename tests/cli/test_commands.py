@@ -372,23 +372,28 @@ def _is_published(shop: Shop) -> bool:
         return published_run(session) is not None
 
 
-def test_serve_answers_and_ends_when_told_to(at: At, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("told", [signal.SIGINT, signal.SIGTERM])
+def test_serve_answers_and_ends_with_its_worker_when_told_to(
+    at: At, monkeypatch: pytest.MonkeyPatch, told: signal.Signals
+) -> None:
     at("scored")
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     monkeypatch.setenv("REGULARS_PORT", str(port))
-    arguments = [sys.executable, "-m", "cli", "serve", "--no-worker"]
-    server = subprocess.Popen(arguments, env=_environment(), stdout=subprocess.PIPE, text=True)
+    arguments = [sys.executable, "-m", "cli", "serve"]
+    server = subprocess.Popen(arguments, env=_environment(), stdout=subprocess.PIPE, text=True, start_new_session=True)
     try:
         answer = _get(f"http://127.0.0.1:{port}/readyz")
-        server.send_signal(signal.SIGINT)
-        said, _ = server.communicate(timeout=30)
+        server.send_signal(told)
+        said, _ = server.communicate(timeout=60)
     finally:
         server.kill()
         server.wait()
     assert answer == 200
     assert f"At-risk list  http://127.0.0.1:{port}/" in said
-    assert server.returncode in (0, 130)
+    assert server.returncode in (0, 130, 143)
+    with pytest.raises(ProcessLookupError, match="No such process"):
+        os.killpg(server.pid, 0)  # nobody is left of its session
 
 
 def _get(url: str) -> int:

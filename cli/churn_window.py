@@ -166,7 +166,8 @@ def _proposal(window: ChurnWindow, present: Horizon) -> str:
     proposed = f"Proposed is a horizon of {window.horizon_days} days: {window.reason}"
     if window.horizon_days == present.days:
         return f"{proposed} That is the present one, so the at-risk list stays as it is."
-    return f"{proposed} The present one is {present.days} days. To take it: regulars train --horizon-days auto"
+    how = f"To take it: regulars train --horizon-days {window.horizon_days}"
+    return f"{proposed} The present one is {present.days} days. {how}"
 
 
 def _groups_table(window: ChurnWindow) -> Table:

@@ -94,8 +94,8 @@ def _faster_pace(holdout: PurchaseHoldout) -> Iterator[str]:
     """Compare what came with as many days before, of customers who were there in both.
 
     The models know customers who drop out, and none who hasten: of the same customers they expect no more than came
-    before. So a rise is beyond what they expected, and tells why a forecast is too low. A fall tells nothing of one that
-    is too high, as drop-out was expected; nor of one that is too low.
+    before. So a rise is beyond what they expected, and tells why a forecast is too low. A fall does not tell why one is
+    too high, as drop-out was expected.
     """
     there = holdout.days <= holdout.rfm.T
     before, then = holdout.before[there].sum(), holdout.actual[there].sum()

@@ -38,7 +38,7 @@ def test_the_schema_offers_days_or_auto() -> None:
 @pytest.mark.parametrize("wrong", [0, 1826, "0", "soon", "+5", 1.5, True, False, None, [1], {}])
 def test_a_horizon_that_is_neither_days_nor_auto_is_refused_in_the_same_words(wrong: object) -> None:
     with pytest.raises(
-        ValidationError, match="horizon_days\n.*expected a whole number of days from 1 to 1825, or 'auto'"
+        ValidationError, match=r"horizon_days\n.*expected a whole number of days from 1 to 1825, or 'auto'"
     ):
         TrainingRequest.model_validate({"horizon_days": wrong})
 

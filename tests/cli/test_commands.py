@@ -94,6 +94,7 @@ TARGET_KEYS = {
             "auc": float,
             "baselines": OF_PURCHASES,
             "difference": {"low": float, "high": float},
+            "above_chance": {"low": float, "high": float},
             "beats_buys_at_all": bool,
             "beats_chance": bool,
         },

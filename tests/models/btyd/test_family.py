@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from models.btyd import PURCHASE_MODELS, BetaGeoModel, BuyTillYouDieModel, ModifiedBetaGeoModel, ParetoModel
 from models.btyd.histories import PurchaseHistories
+from models.btyd.information import GREATEST_DEVIATION
 from models.exceptions import InputError
 from tests.models.btyd.defining_integrals import DeathAtAnyTime, DropOutAtPurchases, Story, Truth
 
@@ -297,5 +298,7 @@ def test_what_few_customers_do_not_tell_is_named_and_forecasts_stay_finite(
     assert certificate.notes
     for position, parameter in enumerate(model.parameter_names):
         assert (certificate.standard_errors[parameter] is None) == (parameter in untold)
-        assert (certificate.covariance[position] == (0.0,) * 4) == (parameter in untold)
+        # What is not identified makes predictions uncertain too; what is held at a bound does not.
+        assert (certificate.covariance[position] == (0.0,) * 4) == (parameter in certificate.at_bound)
+    assert np.linalg.eigvalsh(np.array(certificate.covariance)).max() <= GREATEST_DEVIATION**2 + 1e-12
     assert np.isfinite(model.expected_purchases(520, *history)).all()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from models.btyd.information import Information
+from models.btyd.information import GREATEST_DEVIATION, Information
 
 ALL = np.array([True, True, True])
 
@@ -28,6 +28,9 @@ def test_parameters_of_which_only_a_combination_is_known_are_both_not_identified
     assert information.identified.tolist() == [True, False, False]
     assert information.covariance[0, 0] == pytest.approx(1 / 40)
     assert not information.covariance[1:].any()
+    # Of the difference of the two nothing is known, so that a factor of e either way is believed.
+    apart = np.array([0.0, 1.0, -1.0]) / np.sqrt(2)
+    assert apart @ information.spread @ apart == pytest.approx(GREATEST_DEVIATION**2)
 
 
 def test_a_direction_that_bends_upwards_is_not_identified_and_has_no_condition() -> None:

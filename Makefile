@@ -39,14 +39,14 @@ check: lint test ## Everything that has to hold before a change lands
 endurance: setup ## Run the long tests
 	$(BIN)/python -m pytest tests/endurance
 
-bench: setup ## Measure every claim beside its peer, at full size (under an hour), and draw the growth into docs/
+bench: setup ## Measure every claim beside its peer, at full size, and draw the growth into docs/
 	@# The rest runs whatever falls short, and a shortfall is the exit status.
 	status=0; for name in benchmarks benchmarks.growth benchmarks.churn_choices benchmarks.ingest_memory \
 		benchmarks.one_customer benchmarks.simulate; do \
 		$(BIN)/python -m $$name || status=$$?; \
 	done; exit $$status
 
-bench-quick: setup ## The same claims with a twentieth of the customers (under ten minutes)
+bench-quick: setup ## The same claims with a twentieth of the customers
 	$(BIN)/python -m benchmarks --share 0.05
 
 docs: setup ## Write the generated parts of docs/ anew

@@ -16,7 +16,7 @@ from store.ingest.table_file import FileFormat, file_hash
 from store.settings import Settings
 from store.training_request import AUTO, DEFAULT_HORIZON_DAYS, MOST_HORIZON_DAYS, TrainingRequest
 from training import train as job
-from training.fit_bundle import LabelledTarget
+from training.workshop import LabelledTarget
 
 __all__ = ["train"]
 

@@ -20,9 +20,10 @@ from store.training_request import TrainingRequest
 from training.exceptions import TrainingError
 from training.execution import executing
 from training.fit import ClassifierSettings
-from training.fit_bundle import LabelledTarget, fit_bundle
+from training.fit_bundle import fit_bundle
 from training.fit_target import ChampionSettings
 from training.progress import Progress, silent
+from training.workshop import LabelledTarget
 
 __all__ = ["run_training", "train"]
 

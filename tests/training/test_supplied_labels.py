@@ -21,10 +21,11 @@ from tests.attribute_table import ATTRIBUTES_AS_OF, attribute_log, telling_label
 from tests.shop import AS_OF, NOW, local_day, shop_inputs, shop_log, shop_settings
 from training.exceptions import TrainingError
 from training.fit import ClassifierSettings
-from training.fit_bundle import LabelledTarget, Training, fit_bundle
+from training.fit_bundle import Training, fit_bundle
 from training.fit_target import ChampionSettings
 from training.splits import ROLES, customer_draws
 from training.supplied_labels import KnownLabels, dated_dataset
+from training.workshop import LabelledTarget
 
 LABEL = Target(name=CHURN, kind="label").with_defaults(90, None)
 END = local_day(AS_OF.year, AS_OF.month, AS_OF.day)

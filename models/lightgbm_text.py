@@ -11,7 +11,7 @@ import lightgbm
 from models.exceptions import InputError
 from models.lightgbm_params import LightGBMParams
 
-__all__ = ["booster_of", "params_of", "settings_for"]
+__all__ = ["booster_of", "columns_of", "params_of", "settings_for"]
 
 _WRITTEN_AS = {"num_rounds": "num_iterations", "early_stopping_rounds": "early_stopping_round"}
 
@@ -102,3 +102,9 @@ def params_of(booster: lightgbm.Booster) -> LightGBMParams:
         if field.name != "early_stopping_rounds" or written["early_stopping_round"] > 0
     }
     return LightGBMParams(**values)
+
+
+def columns_of(booster: lightgbm.Booster) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the names of a model's columns, in order, and those of them that hold codes of categories."""
+    names = tuple(booster.feature_name())
+    return names, tuple(names[position] for position in booster.params.get("categorical_feature", ()))

@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike
 from models.binary_classifier import FloatArray, as_categorical, as_feature_names, as_features
 from models.exceptions import FitError, InputError, NotFittedError
 from models.lightgbm_params import LightGBMParams
-from models.lightgbm_text import booster_of, params_of, settings_for
+from models.lightgbm_text import booster_of, columns_of, params_of, settings_for
 
 __all__ = ["SMALL_TREES", "PoissonForecast"]
 
@@ -210,10 +210,7 @@ class PoissonForecast:
     def _adopt(self, text: str) -> Self:
         booster = lightgbm.Booster(model_str=text)
         self._booster = booster
-        self.feature_names_ = tuple(booster.feature_name())
-        self.categorical_ = tuple(
-            self.feature_names_[position] for position in booster.params.get("categorical_feature", ())
-        )
+        self.feature_names_, self.categorical_ = columns_of(booster)
         return self
 
 

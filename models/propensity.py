@@ -18,7 +18,7 @@ import numpy as np
 from models.binary_classifier import FloatArray, as_categorical, as_feature_names, as_features, as_outcomes
 from models.exceptions import NotFittedError
 from models.lightgbm_params import LightGBMParams, as_monotone
-from models.lightgbm_text import booster_of, params_of, settings_for
+from models.lightgbm_text import booster_of, columns_of, params_of, settings_for
 from models.tree_shap import TreeShap
 
 __all__ = ["LightGBMParams", "PropensityModel"]
@@ -249,10 +249,7 @@ class PropensityModel:
         self._booster = booster
         # Made when first asked for: most models of a search are never explained.
         self._tree_shap = cache(lambda: TreeShap.from_text(booster.model_to_string()))
-        self.feature_names_ = tuple(booster.feature_name())
-        self.categorical_ = tuple(
-            self.feature_names_[position] for position in booster.params.get("categorical_feature", ())
-        )
+        self.feature_names_, self.categorical_ = columns_of(booster)
         directions = booster.params.get("monotone_constraints") or [0] * len(self.feature_names_)
         self.monotone_ = {name: sign for name, sign in zip(self.feature_names_, directions, strict=True) if sign}
         self.best_rounds_ = booster.num_trees()

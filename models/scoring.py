@@ -173,7 +173,7 @@ class Scores:
         churn, upsell = self.targets.get(CHURN), self.targets.get(UPSELL)
         return {
             "segment": [SEGMENTS[i] for i in self.primary],
-            "segments": [" ".join(np.array(SEGMENTS)[row]) for row in self.member],
+            "segments": _names_of(self.member),
             "eligible": self.eligible.tolist(),
             **{name: _whole(self.frame[name]) if name in known else nothing for name in _WHOLE},
             **{name: _or_none(self.frame[name]) if name in known else nothing for name in _AMOUNTS},
@@ -197,6 +197,8 @@ class Scores:
 
     def _propensities(self) -> list[str | None]:
         """Return what the models of all targets but churn say of each customer, as JSON by name of the target."""
+        if not self.targets.keys() - {CHURN}:
+            return [None] * len(self.clv)
         told: list[list[str]] = [[] for _ in self.clv]
         for name, scores in self.targets.items():
             if name == CHURN:
@@ -279,6 +281,13 @@ def _score_target(model: TargetModel, frame: FeatureFrame, log: EventLog, snapsh
         raw_margin[is_eligible] = np.round(base_value + contributions.sum(axis=1), _MARGIN_DECIMALS)
         probability[is_eligible] = model.calibrator.predict(raw_margin[is_eligible])
     return TargetScores(model, is_eligible, probability, raw_margin, base_value, inputs, contributions)
+
+
+def _names_of(member: NDArray[np.bool_]) -> list[str]:
+    """Return the names of the segments that each customer is in, joined by spaces."""
+    code = member @ (1 << np.arange(len(SEGMENTS)))
+    distinct = {i: " ".join(name for bit, name in enumerate(SEGMENTS) if i >> bit & 1) for i in set(code.tolist())}
+    return [distinct[i] for i in code.tolist()]
 
 
 def _whole(column: FloatArray) -> list[int | None]:

@@ -18,8 +18,9 @@ from service.segment_rules import rules_in_words
 from store import policies, registry
 from store.engine import Database
 from store.exceptions import StoreError
+from store.listings import propensity_list
 from store.lists import Page, ScoreRow, iterate_segment, list_segment
-from store.scores import propensity_list, require_published_run
+from store.scores import require_published_run
 from store.tables import Score, ScoringRun
 
 __all__ = [

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from service.published_list import Listing, PublishedList
+from store.listings import propensity_list
 from store.lists import ScoreRow
-from store.scores import propensity_list
 
 __all__ = ["CSV_COLUMNS", "csv_columns", "csv_text", "harmless"]
 

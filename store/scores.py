@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -16,12 +15,12 @@ from store import drivers
 from store.bulk_load import load
 from store.engine import Database
 from store.exceptions import StoreError
+from store.listings import Places, places_of
 from store.tables import PublishedRun, Score, ScoringRun, SegmentListing
 
 __all__ = [
     "SCORE_COLUMNS",
     "begin",
-    "propensity_list",
     "publish",
     "published_run",
     "require_published_run",
@@ -31,10 +30,6 @@ __all__ = [
 
 # So many rows that the lock is held for well under 100 ms.
 _ROWS_A_TRANSACTION = 1_000
-
-_PLACE = ("scoring_run_id", "segment", "rank_value", "customer_key")
-# A list of a segment is ordered by the first of these that a customer has.
-_RANKED_BY = ("value_at_risk", "clv", "churn_probability")
 
 SCORE_COLUMNS = tuple(
     column.name for column in Score.__table__.columns if column.name not in ("scoring_run_id", "customer_key")
@@ -59,8 +54,10 @@ def begin(database: Database, run_id: int, *, as_of: datetime, model_version: in
 
 def write(
     database: Database, run_id: int, customer_keys: NDArray[np.int64], columns: Mapping[str, Sequence[Any]]
-) -> None:
+) -> Places:
     """Write the scores of some customers under a run, in short transactions.
+
+    Their places in the lists are left to `store.listings.write_listings`.
 
     Parameters
     ----------
@@ -69,6 +66,11 @@ def write(
     customer_keys : int64, shape (n,)
     columns : mapping of name to sequence of length n
         One for each column of `Score` besides its key; plain Python values, None for what does not apply.
+
+    Returns
+    -------
+    Places
+        Theirs.
     """
     if set(columns) != set(SCORE_COLUMNS):
         raise StoreError(f"expected the columns {', '.join(SCORE_COLUMNS)}; got {', '.join(columns)}")
@@ -77,12 +79,10 @@ def write(
     with database.bulk() as connection:
         for start in range(0, len(keys), _ROWS_A_TRANSACTION):
             some = slice(start, start + _ROWS_A_TRANSACTION)
-            of_some = {name: column[some] for name, column in columns.items()}
-            rows = [[run_id] * len(keys[some]), keys[some], *of_some.values()]
-            places = _places(run_id, keys[some], of_some)
+            rows = [[run_id] * len(keys[some]), keys[some], *(column[some] for column in columns.values())]
             with database.transaction(connection):
                 load(connection, Score.__tablename__, names, rows)
-                load(connection, SegmentListing.__tablename__, _PLACE, places)
+    return places_of(customer_keys, columns)
 
 
 def publish(database: Database, run_id: int, *, n_customers: int, aggregates: dict[str, Any], now: datetime) -> None:
@@ -115,24 +115,3 @@ def stored_score(session: Session, customer_key: int) -> Score | None:
     """Return what the published run says of one customer."""
     run = published_run(session)
     return None if run is None else session.get(Score, (run.id, customer_key))
-
-
-def propensity_list(target: str) -> str:
-    """Return the name of the list of everybody whom the model of a propensity judges."""
-    return f"{target}_propensity"
-
-
-def _places(run_id: int, keys: Sequence[int], columns: Mapping[str, Sequence[Any]]) -> list[list[Any]]:
-    """Return the columns `_PLACE` of the lists that some customers stand in, each with the value that says where."""
-    ranked_by = zip(*(columns[name] for name in _RANKED_BY), strict=True)
-    rank_values = [next((value for value in values if value is not None), 0.0) for values in ranked_by]
-    places: list[tuple[int, str, float, int]] = []
-    for key, rank_value, segments, told in zip(
-        keys, rank_values, columns["segments"], columns["propensities"], strict=True
-    ):
-        places += [(run_id, segment, rank_value, key) for segment in segments.split()]
-        if told is not None:
-            places += [
-                (run_id, propensity_list(target), of["probability"], key) for target, of in json.loads(told).items()
-            ]
-    return [list(column) for column in zip(*places, strict=True)] if places else [[] for _ in _PLACE]

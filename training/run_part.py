@@ -76,8 +76,8 @@ class PartScorer:
         with self.database.read() as session:
             memberships = open_memberships(session, customers.keys)
         found = score(self.bundle, part.policy, part.cutoffs, log, memberships, Snapshot.at(part.as_of, calendar))
-        scores.write(self.database, part.run_id, customers.keys, found.columns())
-        sums.add(found)
+        places = scores.write(self.database, part.run_id, customers.keys, found.columns())
+        sums.add(found, places)
         return sums
 
     def in_order(self, ranges: Sequence[tuple[int, int]], n_processes: int) -> Iterator[RunSums]:

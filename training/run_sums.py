@@ -14,6 +14,7 @@ from models.driver_report import DriverReport
 from models.drivers import DriverSums
 from models.scoring import Scores
 from models.segments import SEGMENTS
+from store.listings import Places
 
 __all__ = ["RunSums"]
 
@@ -37,6 +38,8 @@ class RunSums:
     values_at_risk : list of float64 arrays
         Of the members of at_risk.
     judged : dict of target to int
+    places : list of Places
+        Where everybody stands in the lists.
     """
 
     drivers: dict[str, DriverSums]
@@ -44,6 +47,7 @@ class RunSums:
     by_segment: NDArray[np.float64] = field(default_factory=lambda: np.zeros((len(SEGMENTS) + 1, 5)))
     values_at_risk: list[NDArray[np.float64]] = field(default_factory=list)
     judged: dict[str, int] = field(default_factory=dict)
+    places: list[Places] = field(default_factory=list)
 
     @classmethod
     def of_nobody(cls, bundle: Bundle) -> Self:
@@ -60,9 +64,10 @@ class RunSums:
             }
         )
 
-    def add(self, found: Scores) -> None:
-        """Add some customers."""
+    def add(self, found: Scores, places: Places) -> None:
+        """Add some customers, and their places in the lists."""
         n = len(found.clv)
+        self.places.append(places)
         self.n_customers += n
         expected = found.outlook.expected_purchases
         amounts = np.nan_to_num(np.column_stack((found.clv, found.value_at_risk, expected)), nan=0.0)
@@ -80,6 +85,7 @@ class RunSums:
         self.n_customers += other.n_customers
         self.by_segment += other.by_segment
         self.values_at_risk += other.values_at_risk
+        self.places += other.places
         for name, count in other.judged.items():
             self.judged[name] = self.judged.get(name, 0) + count
         for name, drivers in self.drivers.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from store import drivers as driver_reports
 from store import policies, registry, runs, scores
 from store.engine import Database
 from store.events import key_ranges, read_chunks
+from store.listings import write_listings
 from store.memberships import record_published
 from store.settings import Settings
 from store.tables import ScoringRun
@@ -93,6 +95,7 @@ def run_scoring(
         sums.merge(some)
         progress("Scoring customers", done)
 
+    write_listings(database, run.id, sums.places, partial(progress, "Ordering lists"))
     for name, reports in sums.driver_reports().items():
         with database.write() as session:
             driver_reports.write(session, run.id, name, reports)
@@ -102,7 +105,7 @@ def run_scoring(
         "refused": bundle.report.get("refused", {}),
     }
     scores.publish(database, run.id, n_customers=sums.n_customers, aggregates=aggregates, now=now())
-    record_published(database)
+    record_published(database, partial(progress, "Recording who came and left"))
     with database.read() as session:
         return session.get_one(ScoringRun, run.id)
 

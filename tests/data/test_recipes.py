@@ -16,8 +16,9 @@ import pytest
 from cli.main import main
 from store import registry
 from store.engine import Database
+from store.listings import propensity_list
 from store.lists import list_segment
-from store.scores import propensity_list, published_run
+from store.scores import published_run
 from tests.data.excerpts import EXCERPTS
 from tests.recipes import commands_of
 

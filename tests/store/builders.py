@@ -14,6 +14,7 @@ from sqlalchemy import insert, select
 
 from store import registry, runs, scores
 from store.engine import Database
+from store.listings import write_listings
 from store.tables import (
     Category,
     Channel,
@@ -210,7 +211,8 @@ def write_scores(database: Database, run_id: int, scored: Mapping[int, Scored]) 
         json.dumps({name: {"probability": probability} for name, probability in (score.propensities or {}).items()})
         for score in scored.values()
     ]
-    scores.write(database, run_id, np.array(list(scored), dtype=np.int64), columns)
+    places = scores.write(database, run_id, np.array(list(scored), dtype=np.int64), columns)
+    write_listings(database, run_id, [places])
 
 
 def publish_run(database: Database, scored: Mapping[int, Scored], *, as_of: datetime = NOW) -> int:

@@ -8,11 +8,11 @@ from sqlalchemy import func, select
 
 from store.engine import Database
 from store.exceptions import StoreError
+from store.listings import propensity_list
 from store.lists import list_segment
 from store.scores import (
     SCORE_COLUMNS,
     begin,
-    propensity_list,
     publish,
     published_run,
     require_published_run,

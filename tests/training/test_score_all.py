@@ -17,6 +17,7 @@ from store import policies, runs
 from store.engine import Database
 from store.events import key_ranges
 from store.exceptions import UnknownModelError
+from store.listings import Places
 from store.lists import iterate_segment
 from store.scores import published_run, write
 from store.tables import Customer, Score, ScoringRun, SegmentListing
@@ -126,10 +127,10 @@ def test_a_run_that_was_killed_and_is_started_again_gives_one_whole_result(
     def small_ranges(database: Database) -> list[tuple[int, int, float]]:
         return key_ranges(database, customers_a_chunk=400)
 
-    def killed(*positional: Any) -> None:
+    def killed(*positional: Any) -> Places:
         if next(chunks) == 2:
             raise SystemExit
-        write(*positional)
+        return write(*positional)
 
     monkeypatch.setattr(job, "key_ranges", small_ranges)
     monkeypatch.setattr("store.scores.write", killed)

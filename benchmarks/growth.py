@@ -20,7 +20,7 @@ from benchmarks.features import REFERENCE, window_features
 from benchmarks.score_all import prepare_ours
 from benchmarks.scored_shop import open_shop, settings_of, store_shop
 from benchmarks.simulated_events import UTC, snapshots
-from features.build import FeaturePlan, build_features
+from features.build import FeaturePlan, build_features_at
 from models.charts import bar_chart
 from store.events import read_chunks
 
@@ -66,13 +66,12 @@ def _measured(customers: int) -> dict[str, float]:
 
 
 def _prepare_features(folder: Path) -> Callable[[], int]:
-    database, plan = open_shop(folder), FeaturePlan.of(window_features())
+    database, plan, at = open_shop(folder), FeaturePlan.of(window_features()), snapshots(_SNAPSHOTS, _DAYS_APART)
 
     def run() -> int:
         n_rows = 0
         for _, log, _ in read_chunks(database, UTC):
-            for snapshot in snapshots(_SNAPSHOTS, _DAYS_APART):
-                n_rows += len(build_features(log, snapshot, REFERENCE, plan).values)
+            n_rows += sum(len(frame.values) for frame in build_features_at(log, at, REFERENCE, plan))
         return n_rows
 
     return run

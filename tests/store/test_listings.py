@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from sqlalchemy import select
@@ -11,7 +13,7 @@ from store.listings import places_of, propensity_list, write_listings
 from store.tables import SegmentListing
 from tests.store.builders import add_customers, queue_run
 
-COLUMNS = {
+COLUMNS: dict[str, list[Any]] = {
     "segments": ["at_risk high_value", "", "at_risk", "at_risk", "new"],
     "value_at_risk": [3.0, None, 9.0, 3.0, None],
     "clv": [50.0, None, 10.0, 7.0, None],

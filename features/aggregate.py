@@ -24,7 +24,7 @@ from features.kernels.orders import any_purchase_between
 from features.kernels.purchase_times import measure_purchase_times
 from features.kernels.purchases import measure_purchases
 from features.kernels.refunds import measure_refunds
-from features.kernels.windows import Windows, known_ends, spans_between
+from features.kernels.windows import Asked, Windows, known_ends
 from features.measure import Measure
 from features.reference import NOTHING, Reference
 from features.slug import slug
@@ -65,22 +65,16 @@ class Program:
     n_aggregates : int
     families : tuple of str
         Slugs of the families of events that are asked for.
-    edges : int64
-        Days counted back at which the windows of purchases and events begin and end, ascending, each once.
-    span_of : int64
-        Between which of them each number of days ago lies; see `features.kernels.windows`.
-    purchases, events : int64, shape (n, 5)
-        What each loop is to measure: which, positions in `edges` of the window's newest and oldest, column, family.
+    purchases, events : Asked
+        What the loops over purchases and events are to measure.
     purchase_times, lines, refunds, channels : int64, shape (n, 5)
-        The same with the newest and oldest day of the window themselves.
+        What each other loop is to measure: which, newest and oldest day of the window, column, family.
     """
 
     n_aggregates: int
     families: tuple[str, ...]
-    edges: NDArray[np.int64]
-    span_of: NDArray[np.int64]
-    purchases: NDArray[np.int64]
-    events: NDArray[np.int64]
+    purchases: Asked
+    events: Asked
     purchase_times: NDArray[np.int64]
     lines: NDArray[np.int64]
     refunds: NDArray[np.int64]
@@ -108,18 +102,15 @@ class Program:
         def among(first: Measure, last: Measure) -> NDArray[np.int64]:
             return rows[(rows[:, 0] >= first) & (rows[:, 0] <= last)]
 
-        purchases = among(Measure.PURCHASE_DAYS, Measure.YEAR_PHASE)
-        events = among(Measure.EVENTS, Measure.DAYS_SINCE_ANYTHING)
-        edges = np.unique(np.concatenate((purchases[:, 1:3], events[:, 1:3])))
-        for by_edge in (purchases, events):
-            by_edge[:, 1:3] = np.searchsorted(edges, by_edge[:, 1:3])
+        counts = among(Measure.EVENTS, Measure.EVENT_DAYS)
+        counts[:, 0] = (counts[:, 0] - Measure.EVENTS) * (len(families) + 1) + counts[:, 4]
         return cls(
             n_aggregates=len(aggregates),
             families=families,
-            edges=edges,
-            span_of=spans_between(edges, _ALL_DAYS),
-            purchases=purchases,
-            events=events,
+            purchases=_asked(
+                among(Measure.PURCHASE_DAYS, Measure.VALUE), among(Measure.REPEAT_VALUE, Measure.YEAR_PHASE)
+            ),
+            events=_asked(counts, among(Measure.DAYS_SINCE_EVENT, Measure.DAYS_SINCE_ANYTHING)),
             purchase_times=among(Measure.PREFERRED_WEEKDAY, Measure.FIRST_MONTH),
             lines=among(Measure.LINES, Measure.PRICE_LEVEL),
             refunds=among(Measure.REFUNDS, Measure.ORDERED_VALUE),
@@ -156,28 +147,27 @@ class Measuring:
             self._longest_lines = _longest(log.lines.offsets)
             self._usual = np.array([reference.unit_prices.get(name, np.nan) for name in names], dtype=np.float64)
 
-    def measure(self, first: int, end: int) -> NDArray[np.float64]:
+    def measure(self, first: int, end: int, out: NDArray[np.float64]) -> None:
         """Measure the customers at positions first to end - 1.
 
-        Returns
-        -------
-        float64, shape (n_aggregates, end - first, n_snapshots)
-            By `Measure`; NaN for what a customer has nothing to measure by.
+        Parameters
+        ----------
+        first, end : int
+        out : float64, shape (n_aggregates, end - first, n_snapshots)
+            Takes the measures; NaN for what a customer has nothing to measure by.
         """
         program = self._program
-        out = np.full((program.n_aggregates, end - first, len(self._snapshots)), np.nan)
+        out[:] = np.nan
         entries = self._entries._replace(offsets=self._entries.offsets[first : end + 1])
-        if len(program.purchases) or len(program.events):
-            known = known_ends(entries.offsets, entries.occurred_at, self._as_of)
-            windows = Windows(known, self._last_day, program.edges, program.span_of)
-            if len(program.purchases):
+        if len(program.purchases.edges) or len(program.events.edges):
+            windows = Windows(known_ends(entries.offsets, entries.occurred_at, self._as_of), self._last_day)
+            if len(program.purchases.edges):
                 measure_purchases(out, program.purchases, entries, windows, self._longest, self._year_phase)
-            if len(program.events):
+            if len(program.events.edges):
                 n_families = len(program.families)
                 measure_events(out, program.events, entries, windows, self._longest, self._family, n_families)
         for i, snapshot in enumerate(self._snapshots):
             self._measure_the_rest(out[:, :, i].T, entries, snapshot, first, end)
-        return out
 
     def _measure_the_rest(
         self, out: NDArray[np.float64], entries: Entries, snapshot: Snapshot, first: int, end: int
@@ -243,7 +233,9 @@ def aggregate_at(
     measuring = Measuring(log, snapshots, program, reference)
 
     def measure(first: int, end: int) -> None:
-        out[:, first:end] = measuring.measure(first, end).transpose(2, 1, 0)
+        measured = np.empty((program.n_aggregates, end - first, len(snapshots)))
+        measuring.measure(first, end, measured)
+        out[:, first:end] = measured.transpose(2, 1, 0)
 
     for_blocks(log.n_customers, len(snapshots), measure, num_threads)
     return out
@@ -259,6 +251,14 @@ def purchased_between(log: EventLog, start: Snapshot, end: Snapshot) -> NDArray[
     bool, length n_customers
     """
     return any_purchase_between(entries_of(log), start.as_of, end.as_of, _longest(log.offsets))
+
+
+def _asked(sums: NDArray[np.int64], others: NDArray[np.int64]) -> Asked:
+    """Name the windows of sums and of other measures by the positions of their edges."""
+    edges = np.unique(np.concatenate((sums[:, 1:3], others[:, 1:3])))
+    for rows in (sums, others):
+        rows[:, 1:3] = np.searchsorted(edges, rows[:, 1:3])
+    return Asked(edges, sums[:, :4].astype(np.uintp), others)
 
 
 @lru_cache(maxsize=64)

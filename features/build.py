@@ -131,7 +131,9 @@ def build_features_at(
     measuring = Measuring(log, snapshots, plan.program, reference)
 
     def compute(first: int, end: int) -> None:
-        plan.evaluate(measuring.measure(first, end), values[:, first:end])
+        rows = np.empty((plan.n_rows, end - first, len(snapshots)))
+        measuring.measure(first, end, rows[: len(plan.aggregates)])
+        plan.evaluate(rows, values[:, first:end])
 
     for_blocks(log.n_customers, len(snapshots), compute, num_threads)
     for snapshot, of_snapshot in zip(snapshots, values, strict=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Self
 
 import numpy as np
@@ -26,15 +27,14 @@ class _Step:
 
     Attributes
     ----------
-    formula : callable or None
-        None for features that are their only input.
+    formula : callable
     arguments : tuple of slice
         Rows of the gathered inputs, one slice an argument, each with one row a feature.
     results : slice
         Rows that take the features.
     """
 
-    formula: Formula | None
+    formula: Formula
     arguments: tuple[slice, ...]
     results: slice
 
@@ -51,14 +51,17 @@ class FeaturePlan:
         What has to be measured, each once.
     program : Program
         The same, ready to be measured.
+    n_rows : int
+        Of the array that `evaluate` works on: the aggregates, the results of formulas, and a last one for attributes.
     """
 
     features: tuple[Feature, ...]
     aggregates: tuple[Aggregate, ...]
     program: Program
+    n_rows: int
     _gathered: NDArray[np.intp]  # positions of the aggregates that are arguments of the steps
     _steps: tuple[_Step, ...]
-    _order: NDArray[np.intp]  # row in which the steps leave each feature; attributes come last
+    _row: NDArray[np.uintp]  # in which each feature is found
     _kinds: tuple[str, ...]  # of data
     _gates: NDArray[np.int64]  # shape (3, n_gates): position of a feature, of its kind of data, and its longest window
     _attributes: dict[str, int]  # positions by name
@@ -69,48 +72,55 @@ class FeaturePlan:
         # Of features by one name the last is meant.
         kept = tuple({feature.name: feature for feature in features if feature.source != "btyd"}.values())
         aggregates = tuple(dict.fromkeys(a for feature in kept for a in feature.inputs))
-        by_formula: dict[Formula | None, list[int]] = {}
-        for position, feature in enumerate(kept):
-            if feature.source == "log":
-                by_formula.setdefault(feature.formula, []).append(position)
+        position_of = {a: i for i, a in enumerate(aggregates)}
+        by_formula: dict[Formula, list[int]] = {}
+        for i, feature in enumerate(kept):
+            if feature.formula is not None:
+                by_formula.setdefault(feature.formula, []).append(i)
         gathered, steps = _steps(
-            [(formula, [kept[position].inputs for position in members]) for formula, members in by_formula.items()],
-            {a: i for i, a in enumerate(aggregates)},
+            [(formula, [kept[i].inputs for i in members]) for formula, members in by_formula.items()], position_of
         )
+        computed = list(chain.from_iterable(by_formula.values()))
         attributes = {feature.name: i for i, feature in enumerate(kept) if feature.source == "attributes"}
-        computed = [position for members in by_formula.values() for position in members]
+        n_rows = len(aggregates) + len(computed) + 1
+        row = np.full(len(kept), n_rows - 1, dtype=np.uintp)
+        row[computed] = np.arange(len(aggregates), n_rows - 1)
+        for i, feature in enumerate(kept):
+            if feature.source == "log" and feature.formula is None:
+                row[i] = position_of[feature.inputs[0]]
         kinds = {key: i for i, key in enumerate(dict.fromkeys(key for feature in kept for key in feature.gates))}
         gates = [(i, kinds[key], feature.longest_window) for i, feature in enumerate(kept) for key in feature.gates]
         return cls(
             features=kept,
             aggregates=aggregates,
             program=Program.of(aggregates),
+            n_rows=n_rows,
             _gathered=np.array(gathered, dtype=np.intp),
             _steps=tuple(steps),
-            _order=np.argsort(np.array([*computed, *attributes.values()], dtype=np.intp)),
+            _row=row,
             _kinds=tuple(kinds),
             _gates=np.array(gates, dtype=np.int64).reshape(-1, 3).T,
             _attributes=attributes,
         )
 
-    def evaluate(self, measured: NDArray[np.float64], values: NDArray[np.float64]) -> None:
+    def evaluate(self, rows: NDArray[np.float64], values: NDArray[np.float64]) -> None:
         """Compute the features that come from the log, and leave attributes missing.
 
         Parameters
         ----------
-        measured : float64, shape (n_aggregates, n_customers, n_snapshots)
+        rows : float64, shape (n_rows, n_customers, n_snapshots), contiguous
+            The measured aggregates come first; what formulas make of them goes into the others.
         values : float64, shape (n_snapshots, n_customers, k)
             Takes the features.
         """
-        rows = measured.reshape(len(measured), measured.shape[1] * measured.shape[2])
-        inputs = rows[self._gathered]
-        results = np.empty((len(self.features), rows.shape[1]))
-        if self._attributes:
-            results[-len(self._attributes) :] = np.nan
+        # A feature that is an aggregate as it stands needs no copy of it.
+        columns = rows.reshape(self.n_rows, rows.shape[1] * rows.shape[2])
+        arguments = columns[self._gathered]
+        results = columns[len(self.aggregates) :]
         for step in self._steps:
-            arguments = [inputs[argument] for argument in step.arguments]
-            results[step.results] = arguments[0] if step.formula is None else step.formula(*arguments)
-        put_in_rows(results, self._order, values)
+            results[step.results] = step.formula(*(arguments[argument] for argument in step.arguments))
+        results[-1] = np.nan
+        put_in_rows(columns, self._row, values)
 
     def missing(self, reference: Reference, snapshot: Snapshot) -> NDArray[np.intp]:
         """Return the positions of the features whose data has not been there for as long as they look back."""
@@ -134,7 +144,7 @@ class FeaturePlan:
 
 
 def _steps(
-    groups: Sequence[tuple[Formula | None, Sequence[tuple[Aggregate, ...]]]], position: dict[Aggregate, int]
+    groups: Sequence[tuple[Formula, Sequence[tuple[Aggregate, ...]]]], position: dict[Aggregate, int]
 ) -> tuple[list[int], list[_Step]]:
     """Lay out the arguments of each formula side by side.
 

@@ -1,4 +1,8 @@
-"""Events that are neither orders nor refunds, by family."""
+"""Events that are neither orders nor refunds, by family.
+
+They are first folded into the days that have some, with running counts, so that a count over a window is a difference
+of two of them, whatever the window's length.
+"""
 
 from __future__ import annotations
 
@@ -8,28 +12,16 @@ from numpy.typing import NDArray
 
 from features.event_log import OTHER
 from features.kernels.columns import Entries
-from features.kernels.windows import Windows, add_spans_beyond, span_at
+from features.kernels.windows import Asked, Windows, days_beyond, sum_over_windows
 from features.measure import Measure
 
 __all__ = ["measure_events"]
-
-# An event of a customer.
-_EVENT = np.dtype(
-    [
-        ("position", np.int64),  # among all entries of the customer
-        ("day", np.int64),
-        ("family", np.int64),
-        ("is_first_of_family", np.int64),  # on its day
-        ("is_first_of_all", np.int64),
-    ]
-)
-_Events = NDArray[np.void]
 
 
 @njit(cache=True, nogil=True)
 def measure_events(
     out: NDArray[np.float64],
-    program: NDArray[np.int64],
+    asked: Asked,
     entries: Entries,
     windows: Windows,
     longest: int,
@@ -38,8 +30,7 @@ def measure_events(
 ) -> None:
     """Run the program for each customer at each snapshot; no customer has more entries than `longest`.
 
-    Events, and the days on which there were some, are counted by family from the oldest to each edge of windows; then a
-    window is a difference of two counts.
+    What was folded for one snapshot is continued for the next.
 
     Parameters
     ----------
@@ -47,83 +38,84 @@ def measure_events(
         Number of its family; -1 for one that nothing asks for. In the program `n_families` stands for all events of
         all families, and `n_families + 1` for entries of any kind.
     """
-    known, last_day, edges, span_of = windows.known, windows.last_day, windows.edges, windows.span_of
-    offsets, day = entries.offsets, entries.day
+    edges, counts, others = asked.edges, asked.sums, asked.others
+    known, last_day = windows.known, windows.last_day
+    offsets, kind, event_type, day = entries.offsets, entries.kind, entries.event_type, entries.day
     n_customers, n_snapshots = known.shape
-    of_all = n_families
-    own = np.empty(longest, dtype=_EVENT)
-    day_before = np.empty(n_families + 2, dtype=np.int64)
-    # By span, then measure (events, days with events), then family; and the last day in each span that has events.
-    counts = np.empty((len(edges) + 1, 2, n_families + 2), dtype=np.int64)
-    counts_of_span = counts.reshape(len(edges) + 1, -1)
-    latest = np.empty((len(edges) + 1, n_families + 2), dtype=np.int64)
+    # Nothing up to this day is in any window.
+    day_before_all = last_day.min() - edges[-1] if n_snapshots > 0 else 0
+    own = np.empty(longest, dtype=np.int64)
+    # Of each day with events the day itself, and over those before it the events by family and the days with some.
+    days = np.empty(longest, dtype=np.int64)
+    before = np.empty((longest + 1, 2 * (n_families + 1)))
+    before[0] = 0.0
+    beyond = np.empty(len(edges), dtype=np.uintp)
     for customer in range(n_customers):
         begin = offsets[customer]
-        n_known = known[customer].max() if n_snapshots > 0 else 0
-        n = _take_over(entries, begin, n_known, family, day_before, own)
+        n_own = 0
+        for position in range(offsets[customer + 1] - begin):
+            own[n_own] = position
+            n_own += (kind[begin + position] == OTHER) & (day[begin + position] > day_before_all)
+        folded, n = 0, 0
         for i in range(n_snapshots):
-            counts[:] = 0
-            for j in range(n):
-                if own[j].position >= known[customer, i]:
-                    break
-                span = span_at(span_of, last_day[i] - own[j].day)
-                counts[span, 0, own[j].family] += 1
-                counts[span, 1, own[j].family] += own[j].is_first_of_family
-                latest[span, own[j].family] = own[j].day
-                counts[span, 0, of_all] += 1
-                counts[span, 1, of_all] += own[j].is_first_of_all
-                latest[span, of_all] = own[j].day
-            add_spans_beyond(counts_of_span)
-            for row in range(len(program)):
-                measure, newest, oldest = program[row, 0], program[row, 1], program[row, 2]
-                column, of = program[row, 3], program[row, 4]
-                if measure <= Measure.EVENT_DAYS:
-                    of_measure = measure - Measure.EVENTS
-                    out[column, customer, i] = counts[newest + 1, of_measure, of] - counts[oldest + 1, of_measure, of]
-                elif measure == Measure.DAYS_SINCE_EVENT:
-                    for span in range(newest + 1, oldest + 1):
-                        if counts[span, 0, of] > counts[span + 1, 0, of]:
-                            out[column, customer, i] = last_day[i] - latest[span, of]
-                            break
+            n_known = known[customer, i]
+            if folded > 0 and own[folded - 1] >= n_known:
+                folded, n = 0, 0
+            end = folded
+            while end < n_own and own[end] < n_known:
+                end += 1
+            if end > folded:
+                n = _fold_into_days(event_type, day, begin, own[folded:end], family, n_families, days, before, n)
+                folded = end
+            days_beyond(edges, last_day[i], days, n, beyond)
+            sum_over_windows(out, customer, i, counts, before, beyond)
+            for row in range(len(others)):
+                measure, newest, oldest = others[row, 0], others[row, 1], others[row, 2]
+                column, of = others[row, 3], others[row, 4]
+                if measure == Measure.DAYS_SINCE_EVENT:
+                    low, high = np.int64(beyond[oldest]), np.int64(beyond[newest])
+                    if before[high, of] > before[low, of]:
+                        # The first row that has as many as the last one of the window is that after the last event.
+                        last = low + np.searchsorted(before[low : high + 1, of], before[high, of]) - 1
+                        out[column, customer, i] = last_day[i] - days[last]
                 else:
-                    for position in range(known[customer, i] - 1, -1, -1):
-                        ago = last_day[i] - day[begin + position]
+                    for entry in range(begin + n_known - 1, begin - 1, -1):
+                        ago = last_day[i] - day[entry]
                         if ago >= edges[newest]:
                             if ago < edges[oldest]:
                                 out[column, customer, i] = ago
                             break
 
 
-@njit(cache=True, nogil=True)
-def _take_over(
-    entries: Entries,
+@njit(cache=True, nogil=True, inline="always")
+def _fold_into_days(
+    event_type: NDArray[np.int16],
+    day: NDArray[np.int32],
     begin: int,
-    n_known: int,
+    own: NDArray[np.int64],
     family: NDArray[np.int64],
-    day_before: NDArray[np.int64],
-    own: _Events,
+    n_families: int,
+    days: NDArray[np.int64],
+    before: NDArray[np.float64],
+    n: int,
 ) -> int:
-    """Copy the events among the first entries of a customer, and return how many there are.
+    """Add a customer's events to the n days with events that those before them make.
 
-    Those of no family that is asked for stand under the last number, as which nothing reads them.
+    Days ascend; row n of `before` holds the counts over the first n: events by family and of all, then days with such
+    events. Return how many there are then.
     """
-    of_all, of_none = len(day_before) - 2, len(day_before) - 1
-    kind, event_type, day = entries.kind, entries.event_type, entries.day
-    day_before[:] = np.iinfo(np.int64).min
-    n = 0
-    for position in range(n_known):
+    of_all, n_counted = n_families, n_families + 1
+    for position in own:
         entry = begin + position
-        if kind[entry] != OTHER:
-            continue
+        if n == 0 or days[n - 1] != day[entry]:
+            days[n] = day[entry]
+            n += 1
+            for of in range(2 * n_counted):
+                before[n, of] = before[n - 1, of]
+        before[n, of_all] += 1.0
+        before[n, n_counted + of_all] = before[n - 1, n_counted + of_all] + 1.0
         of = family[event_type[entry]]
-        if of < 0:
-            of = of_none
-        own[n].position = position
-        own[n].day = day[entry]
-        own[n].family = of
-        own[n].is_first_of_family = day[entry] != day_before[of]
-        own[n].is_first_of_all = day[entry] != day_before[of_all]
-        day_before[of] = day[entry]
-        day_before[of_all] = day[entry]
-        n += 1
+        if of >= 0:
+            before[n, of] += 1.0
+            before[n, n_counted + of] = before[n - 1, n_counted + of] + 1.0
     return n

@@ -10,21 +10,20 @@ __all__ = ["put_in_rows"]
 
 
 @njit(cache=True, nogil=True)
-def put_in_rows(columns: NDArray[np.float64], order: NDArray[np.intp], values: NDArray[np.float64]) -> None:
+def put_in_rows(columns: NDArray[np.float64], order: NDArray[np.uintp], values: NDArray[np.float64]) -> None:
     """Put columns into the rows of the customers.
 
     Parameters
     ----------
-    columns : float64, shape (k, n_customers * n_snapshots)
+    columns : float64, shape (n, n_customers * n_snapshots)
         Snapshots of a customer stand side by side.
-    order : intp, length k
+    order : uintp, length k
         Which of them each feature is.
     values : float64, shape (n_snapshots, n_customers, k)
         Takes the rows.
     """
     n_snapshots, n_customers, _ = values.shape
     for customer in range(n_customers):
-        for feature in range(len(order)):
-            column = order[feature]
-            for i in range(n_snapshots):
-                values[i, customer, feature] = columns[column, customer * n_snapshots + i]
+        for i in range(n_snapshots):
+            for feature in range(len(order)):
+                values[i, customer, feature] = columns[order[feature], customer * n_snapshots + i]

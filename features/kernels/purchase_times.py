@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from features.event_log import ORDER
 from features.kernels.columns import Entries, known_end
-from features.kernels.orders import settle_orders
+from features.kernels.orders import find_orders, settle_orders
 from features.measure import Measure
 
 __all__ = ["measure_purchase_times"]
@@ -38,22 +38,26 @@ def measure_purchase_times(
     hour : int8, one an entry
         Local, 0 to 23.
     """
+    own = np.empty(longest, dtype=np.int64)
     worth = np.empty(longest)
     counts = np.empty(longest, dtype=np.bool_)
     of_weekday = np.empty(_DAYS_A_WEEK, dtype=np.int64)
     of_hour = np.empty(_HOURS_A_DAY, dtype=np.int64)
     offsets, occurred_at, kind, day = entries.offsets, entries.occurred_at, entries.kind, entries.day
+    order, is_purchase, value = entries.order, entries.is_purchase, entries.value
     for customer in range(len(offsets) - 1):
         begin = offsets[customer]
         end = known_end(offsets, occurred_at, customer, as_of)
-        settle_orders(entries, begin, 0, end - begin, worth, counts)
+        n_own = find_orders(kind, begin, end, own)
+        settle_orders(kind, order, is_purchase, value, begin, own[:n_own], worth, counts)
         for row in range(len(program)):
             measure, newest, oldest, column = program[row, :4]
             of_weekday[:] = 0
             of_hour[:] = 0
             n, first_day = 0, 0
-            for entry in range(begin, end):
-                if kind[entry] != ORDER or not counts[entry - begin]:
+            for position in own[:n_own]:
+                entry = begin + position
+                if kind[entry] != ORDER or not counts[position]:
                     continue
                 if newest <= last_day - day[entry] < oldest:
                     if n == 0:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from features.event_log import ORDER, UNMATCHED_REFUND
 from features.kernels.columns import Entries
-from features.kernels.orders import settle_orders
-from features.kernels.windows import Windows, add_spans_beyond, span_at
+from features.kernels.orders import find_orders, settle_orders
+from features.kernels.windows import Asked, Windows, days_beyond, sum_over_windows
 from features.measure import Measure
 
 __all__ = ["measure_purchases"]
@@ -22,7 +22,7 @@ __all__ = ["measure_purchases"]
 @njit(cache=True, nogil=True)
 def measure_purchases(
     out: NDArray[np.float64],
-    program: NDArray[np.int64],
+    asked: Asked,
     entries: Entries,
     windows: Windows,
     longest: int,
@@ -32,63 +32,70 @@ def measure_purchases(
 
     What was folded for one snapshot is continued for the next, unless an order changed in between.
     """
-    known, last_day, edges, span_of = windows.known, windows.last_day, windows.edges, windows.span_of
+    edges, sums, others = asked.edges, asked.sums, asked.others
+    known, last_day = windows.known, windows.last_day
     offsets, kind, day, value = entries.offsets, entries.kind, entries.day, entries.value
+    order, is_purchase = entries.order, entries.is_purchase
     n_customers, n_snapshots = known.shape
+    own = np.empty(longest, dtype=np.int64)
     worth = np.empty(longest)
     counts = np.empty(longest, dtype=np.bool_)
     # Of each purchase day the day itself and its value, and the sums over those before it, in the order of `Measure`.
     days = np.empty(longest, dtype=np.int64)
     values = np.empty(longest)
-    before = np.zeros((3, longest + 1))
-    days_beyond = np.empty((len(edges) + 1, 1), dtype=np.int64)  # by span
+    before = np.empty((longest + 1, 3))
+    before[0] = 0.0
+    beyond = np.empty(len(edges), dtype=np.uintp)
     for customer in range(n_customers):
         begin = offsets[customer]
-        settled, n = 0, 0
-        # Few customers have any, and looking for them again in each window would cost more than all else.
+        n_own = find_orders(kind, begin, offsets[customer + 1], own)
+        # Few customers have any, and looking for them in each window would cost more than all else.
         has_unmatched = False
+        for position in own[:n_own]:
+            has_unmatched |= kind[begin + position] == UNMATCHED_REFUND
+        settled, n = 0, 0
         for i in range(n_snapshots):
-            end = known[customer, i]
-            if end < settled:
-                settled, n, has_unmatched = 0, 0, False
-            has_changed = settle_orders(entries, begin, settled, end, worth, counts)
-            for entry in range(begin + settled, begin + end):
-                has_unmatched |= kind[entry] == UNMATCHED_REFUND
-            if has_changed:
+            n_known = known[customer, i]
+            if settled > 0 and own[settled - 1] >= n_known:
                 settled, n = 0, 0
-            n = _fold_into_days(entries, begin, settled, end, worth, counts, days, values, before, n)
-            settled = end
+            end = settled
+            while end < n_own and own[end] < n_known:
+                end += 1
+            if end > settled:
+                if settle_orders(kind, order, is_purchase, value, begin, own[settled:end], worth, counts):
+                    settled, n = 0, 0
+                n = _fold_into_days(kind, day, begin, own[settled:end], worth, counts, days, values, before, n)
+                settled = end
             if n == 0:
                 continue
-            days_beyond[:] = 0
-            for j in range(n):
-                days_beyond[span_at(span_of, last_day[i] - days[j]), 0] += 1
-            add_spans_beyond(days_beyond)
-            for row in range(len(program)):
-                measure, newest, oldest, column = program[row, 0], program[row, 1], program[row, 2], program[row, 3]
-                low, high = days_beyond[oldest + 1, 0], days_beyond[newest + 1, 0]
-                if measure <= Measure.VALUE:
-                    result = before[measure, high] - before[measure, low]
-                elif measure == Measure.YEAR_PHASE:
-                    result = year_phase[i]
+            days_beyond(edges, last_day[i], days, n, beyond)
+            sum_over_windows(out, customer, i, sums, before, beyond)
+            for row in range(len(others)):
+                measure, newest, oldest, column = others[row, 0], others[row, 1], others[row, 2], others[row, 3]
+                if measure == Measure.YEAR_PHASE:
+                    out[column, customer, i] = year_phase[i]
                 else:
-                    result = _measure(measure, days, values, before[Measure.VALUE], low, high, last_day[i])
-                if has_unmatched and measure == Measure.VALUE:
-                    for entry in range(begin, begin + end):
-                        if (
-                            kind[entry] == UNMATCHED_REFUND
-                            and edges[newest] <= last_day[i] - day[entry] < edges[oldest]
-                        ):
-                            result += value[entry]
-                out[column, customer, i] = result
+                    low, high = np.int64(beyond[oldest]), np.int64(beyond[newest])
+                    value_before = before[:, Measure.VALUE]
+                    out[column, customer, i] = _measure(measure, days, values, value_before, low, high, last_day[i])
+            if has_unmatched:
+                for row in range(len(sums)):
+                    of, newest, oldest, column = sums[row, 0], sums[row, 1], sums[row, 2], sums[row, 3]
+                    if np.int64(of) != Measure.VALUE:
+                        continue
+                    for position in own[:settled]:
+                        entry = begin + position
+                        ago = last_day[i] - day[entry]
+                        if kind[entry] == UNMATCHED_REFUND and edges[newest] <= ago < edges[oldest]:
+                            out[column, customer, i] += value[entry]
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def _fold_into_days(
-    entries: Entries,
+    kind: NDArray[np.int8],
+    day: NDArray[np.int32],
     begin: int,
-    start: int,
-    end: int,
+    own: NDArray[np.int64],
     worth: NDArray[np.float64],
     counts: NDArray[np.bool_],
     days: NDArray[np.int64],
@@ -96,23 +103,23 @@ def _fold_into_days(
     before: NDArray[np.float64],
     n: int,
 ) -> int:
-    """Add a customer's orders at positions start to end - 1 to the n purchase days that those before them make.
+    """Add a customer's orders among some entries to the n purchase days that those before them make.
 
-    Days ascend; the sums of all stand in one more. Return how many there are then.
+    Days ascend; row n of `before` holds the sums over the first n. Return how many there are then.
     """
-    kind, day = entries.kind, entries.day
-    for i in range(start, end):
-        if kind[begin + i] != ORDER or not counts[i]:
+    for position in own:
+        entry = begin + position
+        if kind[entry] != ORDER or not counts[position]:
             continue
-        if n == 0 or days[n - 1] != day[begin + i]:
-            days[n] = day[begin + i]
+        if n == 0 or days[n - 1] != day[entry]:
+            days[n] = day[entry]
             values[n] = 0.0
             n += 1
-            before[Measure.PURCHASE_DAYS, n] = n
-            before[Measure.ORDERS, n] = before[Measure.ORDERS, n - 1]
-        values[n - 1] += worth[i]
-        before[Measure.ORDERS, n] += 1.0
-        before[Measure.VALUE, n] = before[Measure.VALUE, n - 1] + values[n - 1]
+            before[n, Measure.PURCHASE_DAYS] = n
+            before[n, Measure.ORDERS] = before[n - 1, Measure.ORDERS]
+        values[n - 1] += worth[position]
+        before[n, Measure.ORDERS] += 1.0
+        before[n, Measure.VALUE] = before[n - 1, Measure.VALUE] + values[n - 1]
     return n
 
 
@@ -122,13 +129,13 @@ def _measure(
     days: NDArray[np.int64],
     values: NDArray[np.float64],
     value_before: NDArray[np.float64],
-    low: int,
-    high: int,
+    low: np.int64,
+    high: np.int64,
     last_day: int,
 ) -> float:
     """Measure the purchase days at positions low to high - 1 by other than their number and sums."""
     if measure == Measure.REPEAT_VALUE:
-        return float(value_before[high] - value_before[min(max(low, 1), high)])
+        return float(value_before[high] - value_before[min(max(low, np.int64(1)), high)])
     if high == low:
         return np.nan
     if measure == Measure.FIRST_DAY_VALUE:

@@ -1,8 +1,11 @@
-"""What is known of a customer at each snapshot, and between which edges of windows it lies.
+"""What is known of a customer at each snapshot, and sums over windows of days before it.
 
-The edges of all windows that are asked for cut the days before a snapshot into spans: span i holds those at least
-`edges[i - 1]` and fewer than `edges[i]` days ago. So a window is a run of spans, and an entry is looked up once,
-however many windows it lies in.
+A loop folds what it reads into days with running sums: row n of them holds the sums over a customer's first n days. So
+a sum over a window is a difference of two rows, whatever the window's length, and all that is looked for at a snapshot
+is how many days lie beyond each edge of windows.
+
+Numbers of rows and columns are unsigned here: numba looks at each signed one whether it counts from the end, which
+doubles the time.
 """
 
 from __future__ import annotations
@@ -13,58 +16,87 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-__all__ = ["Windows", "add_spans_beyond", "known_ends", "span_at", "spans_between"]
+__all__ = ["Asked", "Windows", "days_beyond", "known_ends", "sum_over_windows"]
+
+
+class Asked(NamedTuple):
+    """What is to be measured of purchases, or of events.
+
+    Attributes
+    ----------
+    edges : int64
+        Days counted back at which windows begin and end, ascending, each once.
+    sums : uintp, shape (n, 4)
+        Sums over windows: which of the running ones, positions in `edges` of the window's newest and oldest, column.
+    others : int64, shape (n, 5)
+        All else: which measure, positions in `edges` of the window's newest and oldest, column, family.
+    """
+
+    edges: NDArray[np.int64]
+    sums: NDArray[np.uintp]
+    others: NDArray[np.int64]
 
 
 class Windows(NamedTuple):
-    """Snapshots, and the days counted back from them.
+    """Snapshots, and what is known at them.
 
     Attributes
     ----------
     known : int64, shape (n_customers, n_snapshots)
         How many entries of each customer are known.
     last_day : int64, length n_snapshots
-    edges : int64
-        Days counted back at which windows begin and end, ascending.
-    span_of : int64
-        By `spans_between`.
     """
 
     known: NDArray[np.int64]
     last_day: NDArray[np.int64]
-    edges: NDArray[np.int64]
-    span_of: NDArray[np.int64]
 
 
-def spans_between(edges: NDArray[np.int64], all_days: int) -> NDArray[np.int64]:
-    """Return the span of each number of days ago, up to the last edge before `all_days`; what is longer ago shares its.
+@njit(cache=True, nogil=True, inline="always")
+def days_beyond(
+    edges: NDArray[np.int64], last_day: int, days: NDArray[np.int64], n: int, beyond: NDArray[np.uintp]
+) -> None:
+    """Count the days that lie at least as far back as each edge.
 
     Parameters
     ----------
     edges : int64
-        Ascending.
-    all_days : int
-        An edge so far back that nothing lies beyond.
+        Days counted back from `last_day`, ascending.
+    days : int64
+        Of which the first n count; ascending.
+    beyond : uintp, one an edge
+        Takes the numbers.
     """
-    furthest = edges[edges < all_days].max(initial=0)
-    return np.searchsorted(edges, np.arange(furthest + 1), side="right")
+    # From the newest day on, since most windows are shorter than what is known of a customer.
+    position = n
+    for edge in range(len(edges)):
+        while position > 0 and days[position - 1] > last_day - edges[edge]:
+            position -= 1
+        beyond[edge] = position
 
 
-@njit(cache=True, nogil=True)
-def span_at(span_of: NDArray[np.int64], ago: int) -> int:
-    """Return the span of a day; the first one for a day after the snapshot, which is in no window."""
-    return 0 if ago < 0 else span_of[min(ago, len(span_of) - 1)]
+@njit(cache=True, nogil=True, inline="always")
+def sum_over_windows(
+    out: NDArray[np.float64],
+    customer: int,
+    snapshot: int,
+    sums: NDArray[np.uintp],
+    before: NDArray[np.float64],
+    beyond: NDArray[np.uintp],
+) -> None:
+    """Put the sums that are asked for into their columns of `out`, shape (columns, customers, snapshots).
 
-
-@njit(cache=True, nogil=True)
-def add_spans_beyond(counts: NDArray[np.int64]) -> None:
-    """Add to each row of counts, shape (n_spans, n), those of the spans beyond.
-
-    So what is in the window between two edges is the difference of the rows after them.
+    Parameters
+    ----------
+    sums : uintp, shape (n, 4)
+        Of `Asked`.
+    before : float64
+        Running sums: row n holds those over the first n days.
+    beyond : uintp
+        By `days_beyond`.
     """
-    for span in range(len(counts) - 2, -1, -1):
-        for i in range(counts.shape[1]):
-            counts[span, i] += counts[span + 1, i]
+    for row in range(len(sums)):
+        of, newest, oldest, column = sums[row, 0], sums[row, 1], sums[row, 2], sums[row, 3]
+        out[column, customer, snapshot] = before[beyond[newest], of] - before[beyond[oldest], of]
 
 
 @njit(cache=True, nogil=True)

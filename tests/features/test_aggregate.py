@@ -150,6 +150,22 @@ def test_a_purchase_day_that_a_snapshot_cuts_is_whole_at_the_next() -> None:
     assert aggregate_at(log, snapshots, aggregates).tolist() == [[[1.0, 3.0, 3.0]], [[2.0, 7.0, 7.0]]]
 
 
+def test_a_day_of_events_that_a_snapshot_cuts_is_one_day_at_the_next() -> None:
+    log = to_log([did(_day(1, 9)), did(_day(1, 15), event="Session Started"), did(_day(1, 16))])
+    snapshots = [Snapshot.at(at, log.calendar) for at in (_day(2, 0), _day(1, 12), _day(3, 0))]
+    of_views = [Aggregate(m, 7, of="product_viewed") for m in (Measure.EVENTS, Measure.EVENT_DAYS)]
+    aggregates = [*of_views, *(Aggregate(m, 7) for m in (Measure.EVENTS, Measure.EVENT_DAYS))]
+    whole, cut = [2.0, 1.0, 3.0, 1.0], [1.0, 1.0, 1.0, 1.0]
+    assert aggregate_at(log, snapshots, aggregates).tolist() == [[whole], [cut], [whole]]
+
+
+def test_the_last_event_in_a_window_is_found_before_later_ones_and_none_that_is_older() -> None:
+    rows = [did(_day(10)), did(_day(50)), did(_day(60), event="Session Started"), did(_day(80))]
+    since = [Aggregate(Measure.DAYS_SINCE_EVENT, days, ago, "product_viewed") for days, ago in ((60, 30), (None, 60))]
+    assert measured(rows, *since) == [49.0, 89.0]
+    assert np.isnan(measured(rows, Aggregate(Measure.DAYS_SINCE_EVENT, 20, 25, "product_viewed"))).all()
+
+
 def test_the_numbers_of_measures_are_kept_since_bundles_know_features_by_them() -> None:
     assert [measure.name for measure in Measure] == [
         *("PURCHASE_DAYS", "ORDERS", "VALUE", "REPEAT_VALUE", "FIRST_DAY_VALUE", "LAST_DAY_VALUE", "DAY_VALUE_MAX"),

@@ -152,7 +152,7 @@ def test_a_plan_measures_each_aggregate_once_and_leaves_out_what_the_purchase_mo
 def test_features_of_many_customers_at_once_are_those_of_each_alone_bit_for_bit(plan: FeaturePlan) -> None:
     generator = np.random.default_rng(5)
     n_customers = 2_500
-    measured = generator.normal(5, 10, (len(plan.aggregates), n_customers, 2))
+    measured = generator.normal(5, 10, (plan.n_rows, n_customers, 2))
     measured[generator.random(measured.shape) < 0.1] = np.nan
     together, singly = np.empty((2, 2, n_customers, len(plan.features)))
     plan.evaluate(measured, together)

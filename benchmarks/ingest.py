@@ -1,9 +1,10 @@
-"""Order lines from CSV into a new database, beside pandas' `read_csv` and `to_sql`.
+"""Order lines and single events from CSV into a new database, beside pandas' `read_csv` and `to_sql`.
 
-Five rows a customer. Ours judges every cell, identifies every row, tells orders from lines, indexes, and commits every
-few thousand rows; pandas inserts into a table without keys, through SQLAlchemy: row by row for SQLite (`method=None`),
-many rows a statement for PostgreSQL (`method="multi"`, as many as the protocol's 65,535 values allow). `agreement` is
-the larger difference of the number of rows and of the sum of their values, as a share.
+Five lines or two events a customer, in order of time; events are visits and e-mails with a channel, a property and a
+value. Ours judges every cell, identifies every row, tells orders from lines, indexes, and commits every few thousand
+rows; pandas inserts into a table without keys, through SQLAlchemy: row by row for SQLite (`method=None`), many rows a
+statement for PostgreSQL (`method="multi"`, as many as the protocol's 65,535 values allow). `agreement` is the larger
+difference of the number of rows and of the sum of their values, as a share.
 
 PostgreSQL is a server of our own on this machine; `python -m benchmarks.ingest_memory` measures memory at 10,000,000
 rows.
@@ -13,10 +14,12 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from sqlalchemy import create_engine, text
 
@@ -30,16 +33,61 @@ from store.settings import load_settings
 
 __all__ = ["main"]
 
-_ROWS_A_CUSTOMER = 5
 _ROWS_OF_THE_PEER = {"SQLite": 5_000_000, "PostgreSQL": 200_000}
 _ROWS_TO_WARM_UP = 2_000
 _VALUES_A_STATEMENT = 65_535
-_MAPPING = EventMapping(
-    customer_id="customer", occurred_at="at", order_id="order", product="product", quantity="quantity", value="value"
-)
-_TOLD = text("SELECT count(*), sum(value) FROM order_line")
+_ROWS_A_BLOCK = 100_000
+_FIRST_SECOND, _THREE_YEARS = 1_640_995_200, 94_608_000
 
 Stored = tuple[int, float]
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """What a file holds.
+
+    Attributes
+    ----------
+    name : str
+        Between the words of the case's name.
+    rows_a_customer : int
+    table : str
+        Where each row is one, with its value.
+    mapping : EventMapping
+    """
+
+    name: str
+    rows_a_customer: int
+    table: str
+    mapping: EventMapping
+
+
+_LINES = _Kind(
+    name="ingest",
+    rows_a_customer=5,
+    table="order_line",
+    mapping=EventMapping(
+        customer_id="customer",
+        occurred_at="at",
+        order_id="order",
+        product="product",
+        quantity="quantity",
+        value="value",
+    ),
+)
+_EVENTS = _Kind(
+    name="ingest events",
+    rows_a_customer=2,
+    table="event",
+    mapping=EventMapping(
+        customer_id="customer",
+        occurred_at="at",
+        event_column="event",
+        channel="channel",
+        properties=("topic",),
+        value="value",
+    ),
+)
 
 
 def main() -> None:
@@ -48,25 +96,49 @@ def main() -> None:
 
 
 def _cases(customers: int) -> Iterator[Case]:
-    rows = _ROWS_A_CUSTOMER * customers
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        whole = folder / "whole.csv"
-        write_rows(whole, rows)
-        yield _case("SQLite", customers, whole, f"sqlite:///{folder}/NAME.db")
-        with postgresql_server() as url:
-            yield _case("PostgreSQL", customers, whole, url)
+        lines, events = folder / "lines.csv", folder / "events.csv"
+        write_rows(lines, _LINES.rows_a_customer * customers)
+        _write_events(events, _EVENTS.rows_a_customer * customers)
+        with postgresql_server() as postgresql:
+            for kind, whole in ((_LINES, lines), (_EVENTS, events)):
+                yield _case(kind, "SQLite", customers, whole, f"sqlite:///{folder}/NAME.db")
+                yield _case(kind, "PostgreSQL", customers, whole, postgresql)
 
 
-def _case(engine: str, customers: int, whole: Path, url: str) -> Case:
-    rows = _ROWS_A_CUSTOMER * customers
+def _write_events(path: Path, n_rows: int, seed: int = 1) -> None:
+    """Write a CSV of visits and e-mails, 1 customer for 10 rows."""
+    random = np.random.default_rng(seed)
+    kinds = np.array(["Session Started", "Product Viewed", "Email Opened"])
+    with path.open("w", encoding="utf-8") as file:
+        file.write("customer,at,event,channel,topic,value\n")
+        for start in range(0, n_rows, _ROWS_A_BLOCK):
+            row = np.arange(start, min(start + _ROWS_A_BLOCK, n_rows))
+            kind = random.integers(0, len(kinds), len(row))
+            columns = (
+                random.integers(0, max(n_rows // 10, 1), len(row)).tolist(),
+                (_FIRST_SECOND + row * _THREE_YEARS // n_rows).astype("datetime64[s]").astype(str).tolist(),
+                kinds[kind].tolist(),
+                np.array(["web", "app", "email"])[kind].tolist(),
+                random.integers(0, 60, len(row)).tolist(),
+                random.integers(1, 600, len(row)).tolist(),
+            )
+            file.writelines(
+                f"C{customer:08d},{at},{event},{channel},t{topic},{value}\n"
+                for customer, at, event, channel, topic, value in zip(*columns, strict=True)
+            )
+
+
+def _case(kind: _Kind, engine: str, customers: int, whole: Path, url: str) -> Case:
+    rows = kind.rows_a_customer * customers
     some = min(rows, _ROWS_OF_THE_PEER[engine])
-    part = _first(whole, some, whole.with_name(f"{engine}.csv"))
+    part = _first(whole, some, whole.with_name(f"{engine}-{whole.name}"))
     return Case(
-        f"ingest into {engine}",
+        f"{kind.name} into {engine}",
         customers,
-        ours=Side(_prepare_ours, whole, url),
-        peer=Side(_prepare_pandas, part, url),
+        ours=Side(_prepare_ours, kind, whole, url),
+        peer=Side(_prepare_pandas, kind, part, url),
         peer_name="pandas.read_csv, to_sql",
         peer_share=some / rows,
         agreement=lambda ours, peer: max(abs(o * some / rows / p - 1) for o, p in zip(ours, peer, strict=True)),
@@ -74,32 +146,32 @@ def _case(engine: str, customers: int, whole: Path, url: str) -> Case:
     )
 
 
-def _prepare_ours(path: Path, url: str) -> Callable[[], Stored]:
+def _prepare_ours(kind: _Kind, path: Path, url: str) -> Callable[[], Stored]:
     few = _first(path, _ROWS_TO_WARM_UP, path.with_name(f"few-{path.name}"))
-    _ingested(few, _empty(url, "warm_up"))
-    return lambda: _ingested(path, _empty(url, "ours"))
+    _ingested(kind, few, _empty(url, "warm_up"))
+    return lambda: _ingested(kind, path, _empty(url, "ours"))
 
 
-def _ingested(path: Path, url: str) -> Stored:
+def _ingested(kind: _Kind, path: Path, url: str) -> Stored:
     database = Database(url)
     upgrade(database)
-    ingest_events(database, load_settings(), path, _MAPPING, received_at=datetime.now(UTC))
+    ingest_events(database, load_settings(), path, kind.mapping, received_at=datetime.now(UTC))
     database.close()
-    return _stored(url)
+    return _stored(kind, url)
 
 
-def _prepare_pandas(path: Path, url: str) -> Callable[[], Stored]:
+def _prepare_pandas(kind: _Kind, path: Path, url: str) -> Callable[[], Stored]:
     def run() -> Stored:
         fresh = _empty(url, "pandas")
         engine = create_engine(fresh)
         frame = pd.read_csv(path, parse_dates=["at"])
         if engine.dialect.name == "sqlite":
-            frame.to_sql("order_line", engine, index=False)
+            frame.to_sql(kind.table, engine, index=False)
         else:
             at_once = _VALUES_A_STATEMENT // len(frame.columns)
-            frame.to_sql("order_line", engine, index=False, method="multi", chunksize=at_once)
+            frame.to_sql(kind.table, engine, index=False, method="multi", chunksize=at_once)
         engine.dispose()
-        return _stored(fresh)
+        return _stored(kind, fresh)
 
     return run
 
@@ -114,10 +186,10 @@ def _empty(url: str, name: str) -> str:
     return f"sqlite:///{path}"
 
 
-def _stored(url: str) -> Stored:
+def _stored(kind: _Kind, url: str) -> Stored:
     engine = create_engine(url)
     with engine.connect() as connection:
-        rows, total = connection.execute(_TOLD).one()
+        rows, total = connection.execute(text(f"SELECT count(*), sum(value) FROM {kind.table}")).one()
     engine.dispose()
     return int(rows), float(total)
 

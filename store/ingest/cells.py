@@ -1,4 +1,4 @@
-"""Cells of a column, each distinct value once, and what a single cell means as text, id, number or instant.
+"""Cells of a column, each distinct value once, and what a single cell means as text, id or number.
 
 Columns repeat themselves (customers, products, prices, dates), so each distinct value is judged once.
 """
@@ -10,17 +10,15 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date
 from decimal import Decimal
-from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
 
 from store.ingest.rejections import CellError
-from store.tables.base import to_microseconds
 
-__all__ = ["Cells", "InstantReader", "as_id", "as_json", "as_label", "as_number", "as_text"]
+__all__ = ["Cells", "as_id", "as_json", "as_label", "as_number", "as_text"]
 
 _LONGEST_LABEL = 255
 
@@ -29,13 +27,6 @@ _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _JSON_INTEGER = re.compile(r"-?(?:0|[1-9]\d{0,17})", re.ASCII)
 _JSON_FLOAT = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)
 _WHOLE_FLOAT = re.compile(r"-?\d+\.0+", re.ASCII)
-_ISO_INSTANT = re.compile(
-    r"\d{4}(?:-\d\d-\d\d|\d{4})(?:[T ]\d\d(?::?\d\d(?::?\d\d(?:[.,]\d+)?)?)?\s?(?:Z|[+-]\d\d(?::?\d\d)?)?)?", re.ASCII
-)
-_SPACE_BEFORE_OFFSET = re.compile(r" (?=[Z+-])")
-_EARLIEST_YEAR = 1900
-_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - wall time, as what is measured from it
-_NO_TIME = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -148,56 +139,3 @@ def as_json(value: object) -> str | None:
     if _JSON_FLOAT.fullmatch(text) and math.isfinite(number := float(text)):
         return json.dumps(int(number) if number.is_integer() and abs(number) < 2**53 else number)
     return json.dumps(text, ensure_ascii=False)
-
-
-class InstantReader:
-    """Reads dates and times: ISO 8601, YYYYMMDD, or one other format.
-
-    Parameters
-    ----------
-    zone : ZoneInfo
-        Where times without an offset are meant. In an hour that the clocks go through twice the first is meant; one
-        that they skip is read as if they had not yet been moved.
-    date_format : str or None
-        `strptime` format of texts that are neither; then no other is read.
-
-    Notes
-    -----
-    Years before 1900 are refused: they are placeholders for "unknown" (0001, 1753, 1899) in every system we know of.
-    """
-
-    def __init__(self, zone: ZoneInfo, date_format: str | None = None) -> None:
-        self._zone = zone
-        self._date_format = date_format
-
-    def __call__(self, value: object) -> int | None:
-        """Return microseconds since 1970-01-01 UTC, None if there is no value."""
-        if isinstance(value, datetime):
-            return self._instant(value)
-        if isinstance(value, date):
-            return self._instant(datetime(value.year, value.month, value.day))  # noqa: DTZ001 - zone follows
-        text = as_text(value)
-        return None if text is None else self._instant(self._parse(text))
-
-    def _parse(self, text: str) -> datetime:
-        try:
-            if self._date_format is not None:
-                return datetime.strptime(text, self._date_format)  # noqa: DTZ007 - zone follows
-            if _ISO_INSTANT.fullmatch(text):
-                return datetime.fromisoformat(_SPACE_BEFORE_OFFSET.sub("", text))
-        except ValueError:
-            pass
-        expected = self._date_format or "an ISO 8601 date or time such as 2024-03-31 or 2024-03-31T14:05:00Z"
-        raise CellError("occurred_at", f"is not a date that can be read; expected {expected}")
-
-    def _instant(self, moment: datetime) -> int:
-        if moment.year < _EARLIEST_YEAR:
-            raise CellError("occurred_at", f"lies before {_EARLIEST_YEAR}, which can't be meant")
-        if moment.tzinfo is not None:
-            return to_microseconds(moment)
-        # Instants differ from row to row, where other cells repeat; subtracting aware datetimes takes thrice as long.
-        return _microseconds(moment - _EPOCH) - _microseconds(self._zone.utcoffset(moment) or _NO_TIME)
-
-
-def _microseconds(duration: timedelta) -> int:
-    return (duration.days * 86_400 + duration.seconds) * 1_000_000 + duration.microseconds

@@ -34,6 +34,10 @@ class Clock:
             raise CellError("future", "lies more than 24 hours ahead of when it was received; check date and time zone")
         return reported_at
 
+    def admits(self, reported_at: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Say of instants whether `admit` would return them."""
+        return reported_at <= self._latest
+
     def occurred_at(self, reported_at: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return when things count as having happened: never after they were received."""
         return np.minimum(reported_at, self.received_at)

@@ -27,6 +27,8 @@ _BLOCK = 1 << 18  # characters
 _LONGEST_LINE = 1 << 20
 _CUT = "\0"  # stands for the middle of a line longer than any real row, whose cells are then of no use
 _BLOCKS_KEPT = 8
+# Each record is a list. Many of them at once would let Python's garbage collector walk through them again and again.
+_RECORDS_AT_ONCE = 512
 _DAMAGE = (EOFError, gzip.BadGzipFile, zlib.error, UnicodeError)
 
 
@@ -184,13 +186,14 @@ class _Records:
 
     def chunk(self, width: int, positions: dict[str, int], done: Callable[[], float]) -> Chunk:
         """Read the next rows: those with as many cells as the header, and the others as rejections."""
-        rows: list[list[str]] = []
+        columns: dict[str, list[str]] = {name: [] for name in positions}
         at: list[int] = []
         broken: list[Rejection] = []
-        while not self.at_end and len(rows) + len(broken) < ROWS_A_CHUNK:
+        while not self.at_end and len(at) + len(broken) < ROWS_A_CHUNK:
             reader, offset = self._reader, self._offset
             last = offset + reader.line_num
-            room = ROWS_A_CHUNK - len(rows) - len(broken)
+            room = min(_RECORDS_AT_ONCE, ROWS_A_CHUNK - len(at) - len(broken))
+            rows: list[list[str]] = []
             try:
                 for record in itertools.islice(reader, room):
                     room -= 1
@@ -204,9 +207,10 @@ class _Records:
             except csv.Error as error:
                 broken.append(self._broken_quotes(last + 1, error))
                 self._begin(last + 2)
-        columns = {name: Cells.of(list(map(itemgetter(i), rows))) for name, i in positions.items()}
-        lines = np.array(at, dtype=np.int64)
-        return Chunk(lines, columns, broken, done(), self.damage if self.at_end else None)
+            for name, position in positions.items():
+                columns[name] += map(itemgetter(position), rows)
+        lines, cells = np.array(at, dtype=np.int64), {name: Cells.of(column) for name, column in columns.items()}
+        return Chunk(lines, cells, broken, done(), self.damage if self.at_end else None)
 
     def _begin(self, line: int) -> None:
         """Read on from this line."""

@@ -17,9 +17,10 @@ from sqlalchemy import Connection
 from store.engine import Database
 from store.exceptions import IngestError
 from store.ingest.attribute_kinds import KindFinder, attribute_value
-from store.ingest.cells import InstantReader, as_id
+from store.ingest.cells import as_id
 from store.ingest.chunks import Chunk, quoted, require_columns
 from store.ingest.clock import Clock
+from store.ingest.instants import InstantReader
 from store.ingest.keys import KeyCache
 from store.ingest.lookup import Join
 from store.ingest.ordinals import OrdinalCounter

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 
-import numpy as np
 from sqlalchemy import Connection
 
 from store.engine import Database
@@ -22,7 +21,7 @@ from store.ingest.rejections import Rejection, RejectionLog
 from store.ingest.report import IngestReport, Tally
 from store.ingest.rows import FileRows
 from store.ingest.table_file import PLAIN, FileFormat, file_hash
-from store.ingest.write import EVENTS_A_TRANSACTION, ROWS_A_TRANSACTION, EventWriter, OrderConflict
+from store.ingest.write import EventWriter, OrderConflict
 from store.settings import Settings
 from store.tables.base import to_microseconds
 
@@ -102,14 +101,18 @@ def _write(writer: EventWriter, rows: CanonicalRows, identities: RowIdentities, 
     conflicts: list[OrderConflict] = []
     if not len(rows):
         return conflicts
-    rows_an_event = len(rows) / len(np.unique(identities.head))
-    step = min(ROWS_A_TRANSACTION, int(EVENTS_A_TRANSACTION * rows_an_event))
-    for start in range(0, len(rows), step):
-        some = slice(start, start + step)
+    # Neighbours in the index of identities go into one transaction, so that few transactions write each of its pages
+    # and not all; so do the lines of an order.
+    order, identities = identities.by_head()
+    rows = rows.take(order)
+    start = 0
+    while start < len(rows):
+        some = slice(start, start + writer.pace.rows)
         written = writer.write(rows.take(some), identities.take(some))
         tally.written(written.stored, written.already_there)
         tally.refunds.add(written.refunds)
         conflicts += written.conflicts
+        start = some.stop
     return conflicts
 
 

@@ -44,6 +44,19 @@ class RowIdentities:
         """Return those of some of the rows."""
         return RowIdentities(self.own[rows], self.heads, self.head[rows])
 
+    def by_head(self) -> tuple[NDArray[np.intp], RowIdentities]:
+        """Return an order of the rows by the identity of their heads, and the identities in this order.
+
+        Rows of one head stay in their order, and heads are then numbered as they come.
+        """
+        ascending = sorted(range(len(self.heads)), key=self.heads.__getitem__)
+        rank = np.empty(len(ascending), dtype=np.int64)
+        rank[ascending] = np.arange(len(ascending))
+        head = rank[self.head]
+        order = np.argsort(head, kind="stable")
+        own = [self.own[row] for row in order.tolist()]
+        return order, RowIdentities(own, [self.heads[number] for number in ascending], head[order])
+
 
 def order_key(order_id: str) -> int:
     """Hash of an order id, as a signed 64-bit integer; what `event.order_key` holds."""
@@ -65,7 +78,7 @@ def identify(rows: CanonicalRows, source: str, equals: OrdinalCounter) -> RowIde
     orders = _Orders(rows)
     ordinals = rows.message_ordinal.copy()
     by_content = np.flatnonzero(ordinals < 0)
-    contents = _contents(rows.take(by_content), source, orders.texts, orders.of_row[by_content])
+    contents = _contents(rows.take(by_content), source, orders, orders.of_row[by_content])
     ordinals[by_content] = equals.count(_keys(contents))
     own = contents
     if len(by_content) < len(rows):
@@ -89,40 +102,45 @@ def message_ordinals(source: str, message_ids: Texts, messages: OrdinalCounter) 
 
 
 class _Orders:
-    """The orders of some rows, each as (event, customer, order id or "").
+    """The orders of some rows.
 
     Attributes
     ----------
-    texts : list of tuple of str
+    texts : three lists of str
+        Event, customer, and order id or "".
     of_row : int64, one a row
-        Index into `texts`.
+        Index into these.
     """
 
     def __init__(self, rows: CanonicalRows) -> None:
         columns = [rows.event, rows.customer_id, rows.order_id]
         self.of_row, first = distinct_rows(columns)
-        self.texts = list(
-            zip(*([text or "" for text in column.take(first).tolist()] for column in columns), strict=True)
-        )
+        self.texts = [[text or "" for text in column.take(first).tolist()] for column in columns]
         self._alone = np.flatnonzero(~rows.order_id.given)
 
     def heads(self, own: list[bytes]) -> tuple[list[bytes], NDArray[np.int64]]:
         """Return identities of heads, and the index of each row's head among them."""
         # Without an order id a row is an event by itself, or an order of one line: its head is as itself, and that
         # which its group would have is left empty.
-        heads = [_digest("\0".join(("order", *order)).encode()) if order[-1] else b"" for order in self.texts]
+        heads = [
+            _digest(f"order\0{event}\0{customer}\0{order}".encode()) if order else b""
+            for event, customer, order in zip(*self.texts, strict=True)
+        ]
         of_row = self.of_row.copy()
         of_row[self._alone] = len(heads) + np.arange(len(self._alone))
         return heads + [own[row] for row in self._alone.tolist()], of_row
 
 
-def _contents(rows: CanonicalRows, source: str, orders: list[tuple[str, ...]], order: NDArray[np.int64]) -> list[bytes]:
+def _contents(rows: CanonicalRows, source: str, orders: _Orders, order: NDArray[np.int64]) -> list[bytes]:
     numbers = np.empty((len(rows), 3), dtype="<i8")
     numbers[:, 0] = rows.reported_at
     numbers[:, 1] = _bits(rows.quantity)
     numbers[:, 2] = _bits(rows.value)
     # What rows share is put together once: all that is left to do for each of a million is to join and to hash.
-    beginnings = ["\0".join(("content", source, *texts, "")).encode() for texts in orders]
+    beginnings = [
+        f"content\0{source}\0{event}\0{customer}\0{order_id}\0".encode()
+        for event, customer, order_id in zip(*orders.texts, strict=True)
+    ]
     products = [f"{product}\0".encode() for product in (*rows.product.values, "")]
     return [
         blake2b(beginnings[of] + products[product] + number, digest_size=16).digest()

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from features.calendar import LocalCalendar
 from store.exceptions import IngestError
-from store.ingest.cells import InstantReader, as_id
+from store.ingest.cells import as_id
 from store.ingest.chunks import Chunk
+from store.ingest.instants import InstantReader
 from store.ingest.rejections import CellError, Rejection
 from store.ingest.rows import ROW, FileRows
 from store.ingest.screening import Screening, required

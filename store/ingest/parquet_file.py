@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import pyarrow.parquet as pq
 from store.exceptions import IngestError
 from store.ingest.cells import Cells
 from store.ingest.chunks import ROWS_A_CHUNK, Chunk, require_columns
+from store.ingest.instants import Timestamps
 
 __all__ = ["parquet_columns", "read_parquet"]
 
@@ -82,18 +82,30 @@ def _cells(array: pa.Array) -> Cells:
         array = array.cast(pa.timestamp("us", array.type.tz), safe=False)
     encoded = array.dictionary_encode()
     values = _values(encoded.dictionary)
-    codes = encoded.indices.fill_null(len(values)).to_numpy(zero_copy_only=False).astype(np.int32)
-    return Cells(codes, [*values, None])
+    codes = encoded.indices.fill_null(len(encoded.dictionary)).to_numpy(zero_copy_only=False).astype(np.int32)
+    return Cells(codes, values)
 
 
-def _values(dictionary: pa.Array) -> list[object]:
-    if pa.types.is_integer(dictionary.type) or pa.types.is_floating(dictionary.type):
-        numbers: list[object] = dictionary.to_numpy(zero_copy_only=False).tolist()
-        return numbers
-    if pa.types.is_timestamp(dictionary.type) and dictionary.type.tz is None:
-        moments = dictionary.to_numpy(zero_copy_only=False).tolist()
-        return [moment if isinstance(moment, datetime) else _out_of_range(dictionary.type) for moment in moments]
-    return [_value(scalar) for scalar in dictionary]
+def _values(dictionary: pa.Array) -> Sequence[object]:
+    """Return the values of a dictionary, and None behind them."""
+    kind = dictionary.type
+    if pa.types.is_timestamp(kind):
+        microseconds = dictionary.cast(pa.int64()).to_numpy(zero_copy_only=False)
+        return Timestamps(microseconds, kind.tz is not None, lambda place: _value(dictionary[place]))
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind) or _is_text(dictionary):
+        return [*dictionary.to_numpy(zero_copy_only=False).tolist(), None]
+    return [*map(_value, dictionary), None]
+
+
+def _is_text(array: pa.Array) -> bool:
+    """Say whether an array is of texts all of which can be read; of others, only these are to be rejected."""
+    if not pa.types.is_string(array.type) and not pa.types.is_large_string(array.type):
+        return False
+    try:
+        array.validate(full=True)
+    except pa.ArrowInvalid:
+        return False
+    return True
 
 
 def _value(scalar: Any) -> object:

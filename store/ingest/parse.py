@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from store.events import ORDER_COMPLETED, REFUND_EVENTS
 from store.ingest.canonical import CanonicalRows
-from store.ingest.cells import InstantReader, as_id, as_json, as_label, as_text
+from store.ingest.cells import as_id, as_json, as_label, as_text
 from store.ingest.chunks import Chunk
 from store.ingest.clock import Clock
 from store.ingest.identity import message_ordinals
+from store.ingest.instants import InstantReader
 from store.ingest.mapping import EventMapping
 from store.ingest.ordinals import OrdinalCounter
 from store.ingest.rejections import CellError, Rejection
@@ -55,7 +56,7 @@ class EventParser:
         mapping = self._mapping
         rows = Screening(chunk)
         customer_id = rows.texts(mapping.customer_id, required(as_id, "customer_id"))
-        reported_at = rows.integers(mapping.occurred_at, required(self._instant, "occurred_at"))
+        reported_at = rows.integers(mapping.occurred_at, required(self._instant, "occurred_at"), self._instants_at_once)
         told_event = self._events(rows)
         order_id = rows.texts(mapping.order_id, as_id)
         product = rows.texts(mapping.product, as_id)
@@ -94,6 +95,10 @@ class EventParser:
     def _instant(self, value: object) -> int | None:
         reported_at = self._read_instant(value)
         return None if reported_at is None else self._clock.admit(reported_at)
+
+    def _instants_at_once(self, values: Sequence[object]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        reported_at, is_read = self._read_instant.at_once(values)
+        return reported_at, is_read & self._clock.admits(reported_at)
 
     def _events(self, rows: Screening) -> Texts:
         if self._mapping.event_column is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,10 @@ from store.ingest.chunks import Chunk
 from store.ingest.rejections import CellError, Rejection
 from store.ingest.texts import Texts
 
-__all__ = ["Screening", "required"]
+__all__ = ["ColumnReader", "Screening", "required"]
+
+# Takes the distinct values of a column; returns the integers of those that it can read, and which these are.
+ColumnReader = Callable[[Sequence[object]], tuple[NDArray[np.int64], NDArray[np.bool_]]]
 
 
 class Screening:
@@ -49,10 +52,17 @@ class Screening:
         """Convert a column to texts; none where there is no column, no value, or a wrong one."""
         return Texts.none(len(self)) if column is None else Texts.of(*self._converted(column, convert))
 
-    def integers(self, column: str, convert: Callable[[Any], int]) -> NDArray[np.int64]:
-        """Convert a column to integers; 0 where a value is wrong."""
-        codes, converted = self._converted(column, convert)
-        return np.array([0 if number is None else number for number in converted], dtype=np.int64)[codes]
+    def integers(
+        self, column: str, convert: Callable[[Any], int], at_once: ColumnReader | None = None
+    ) -> NDArray[np.int64]:
+        """Convert a column to integers, one by one what can't be read at once; 0 where a value is wrong."""
+        cells = self._chunk.columns[column]
+        n = len(cells.values)
+        numbers, is_read = at_once(cells.values) if at_once else (np.zeros(n, np.int64), np.zeros(n, np.bool_))
+        left = np.flatnonzero(~is_read).tolist()
+        converted = self._convert(column, left, [cells.values[code] for code in left], convert)
+        numbers[left] = [0 if number is None else number for number in converted]
+        return numbers[cells.codes]
 
     def numbers(self, column: str | None, convert: Callable[[Any], float | None] = as_number) -> NDArray[np.float64]:
         """Convert a column to finite numbers; NaN where there is no column, no value, or a wrong one."""
@@ -70,20 +80,27 @@ class Screening:
     def _converted(self, column: str, convert: Callable[[Any], Any]) -> tuple[NDArray[np.int32], list[Any]]:
         """Return the codes of a column, and what each stands for; reject the rows whose value is wrong."""
         cells = self._chunk.columns[column]
+        return cells.codes, self._convert(column, range(len(cells.values)), cells.values, convert)
+
+    def _convert(
+        self, column: str, codes: Iterable[int], values: Iterable[object], convert: Callable[[Any], Any]
+    ) -> list[Any]:
+        """Return what some codes of a column stand for; reject the rows whose value is wrong."""
         converted: list[Any] = []
         wrong: dict[int, CellError] = {}
-        for code, value in enumerate(cells.values):
+        for code, value in zip(codes, values, strict=True):
             try:
                 converted.append(convert(value))
             except CellError as error:
                 converted.append(None)
                 wrong[code] = error
         if wrong:
+            cells = self._chunk.columns[column]
             is_wrong = np.zeros(len(cells.values), dtype=np.bool_)
             is_wrong[list(wrong)] = True
             for row in np.flatnonzero(is_wrong[cells.codes] & self.fit).tolist():
                 self._reject(row, column, wrong[int(cells.codes[row])])
-        return cells.codes, converted
+        return converted
 
     def _reject(self, row: int, column: str, error: CellError) -> None:
         cells = self._chunk.columns[column]

@@ -79,12 +79,16 @@ class NewRows:
     ) -> None:
         self._table = table
         self._columns = columns
-        self._end = f" ON CONFLICT ({quoted(key)}) DO NOTHING RETURNING {quoted(returning)}"
+        self._unless_there = f" ON CONFLICT ({quoted(key)}) DO NOTHING"
+        self._returning = f" RETURNING {quoted(returning)}"
+        self._has_id = "id" in Base.metadata.tables[table].c
+        self._last_id = f"SELECT coalesce(max(id), 0) FROM {table}"
+        self._added_after = f"SELECT {quoted(returning)} FROM {table} WHERE id > ? ORDER BY id"
         self._incoming = StagingTable(table, columns)
         # Sorted, so that processes that store the same rows wait for each other in one order and never in a circle.
         self._insert = (
             f"INSERT INTO {table} ({self._incoming.columns}) SELECT {self._incoming.columns} "
-            f"FROM {self._incoming.name} ORDER BY {quoted(key)}{self._end}"
+            f"FROM {self._incoming.name} ORDER BY {quoted(key)}{self._unless_there}{self._returning}"
         )
 
     def prepare(self, connection: Connection) -> None:
@@ -100,9 +104,16 @@ class NewRows:
         # One writer at a time, so that what is not there needs no table of its own to be found out.
         driver: Any = connection.connection.driver_connection
         added: list[tuple[Any, ...]] = []
-        for statement, groups in insertions(self._table, self._columns, columns):
-            for values in groups:
-                added += driver.execute(statement + self._end, values).fetchall()
+        if self._has_id:
+            # Ids ascend, so that what is new need not be returned statement by statement.
+            (last,) = driver.execute(self._last_id).fetchone()
+            for statement, groups in insertions(self._table, self._columns, columns):
+                driver.executemany(statement + self._unless_there, groups)
+            added = driver.execute(self._added_after, (last,)).fetchall()
+        else:
+            for statement, groups in insertions(self._table, self._columns, columns):
+                for values in groups:
+                    added += driver.execute(statement + self._unless_there + self._returning, values).fetchall()
         return added
 
 

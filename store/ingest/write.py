@@ -11,19 +11,17 @@ from sqlalchemy import Connection, text
 
 from store.bulk_load import Values, load
 from store.engine import Database
-from store.ingest.batch import Batch, KnownEvents, Rows, optional
+from store.ingest.batch import Batch, EventDetails, KnownEvents, Rows, optional
 from store.ingest.canonical import CanonicalRows
+from store.ingest.checkpoints import Checkpoints
 from store.ingest.identity import RowIdentities
 from store.ingest.keys import KeyCache
 from store.ingest.orders import HeadDetails, LineContent, OrderComparison, StoredHead, merge
+from store.ingest.pace import SECONDS_ALONE, SECONDS_AMONG_OTHERS, Pace
 from store.ingest.proven_keys import OtherWriters
 from store.ingest.staging import NewRows, StagingTable
 
-__all__ = ["EVENTS_A_TRANSACTION", "ROWS_A_TRANSACTION", "EventWriter", "OrderConflict", "Written"]
-
-# What the others have to wait for: lines of orders take about a quarter as long as events.
-ROWS_A_TRANSACTION = 4_096
-EVENTS_A_TRANSACTION = 2_048
+__all__ = ["EventWriter", "OrderConflict", "Written"]
 
 _EVENTS = NewRows(
     "event",
@@ -107,9 +105,16 @@ class EventWriter:
         Key of the source of the rows.
     received_at : int
         Microseconds since 1970-01-01 UTC.
+
+    Attributes
+    ----------
+    pace : Pace
+        How many rows are best written at once.
     """
 
     def __init__(self, database: Database, connection: Connection, *, source_id: int, received_at: int) -> None:
+        self.pace = Pace(SECONDS_ALONE if database.is_sqlite else SECONDS_AMONG_OTHERS)
+        self._checkpoints = Checkpoints(connection)
         self._database = database
         self._connection = connection
         self._source_id = source_id
@@ -129,16 +134,19 @@ class EventWriter:
     def write(self, rows: CanonicalRows, identities: RowIdentities) -> Written:
         """Store what is new of some thousand rows, in one transaction: all or nothing."""
         batch = Batch(rows, identities)
-        with self._database.transaction(self._connection):
+        details, order_keys = batch.details(), batch.order_keys()
+        with self.pace.of(len(rows)) as holds, self._database.transaction(self._connection):
+            holds()
             if self._others.have_written():
                 self._forget_keys()
             customers = self._customers.of(batch.rows.customer_id)
-            known = self._insert_events(batch, customers)
+            known = self._insert_events(batch, customers, details, order_keys)
             fitting, conflicting = self._fit_lines(batch, known)
             is_stored = known.is_new[batch.event] & ~batch.is_line
             is_stored[self._insert_lines(batch, fitting, known)] = True
             self._update_heads(batch, known, np.flatnonzero(is_stored & batch.is_line))
             conflicts = self._compare(batch, conflicting, known)
+        self._checkpoints.make()
         refunds = np.flatnonzero(is_stored & batch.is_refund).tolist()
         stored = int(np.count_nonzero(is_stored))
         return Written(
@@ -152,10 +160,11 @@ class EventWriter:
         for keys in (self._customers, self._event_types, self._products, self._categories, self._channels):
             keys.forget()
 
-    def _insert_events(self, batch: Batch, customers: NDArray[np.int64]) -> KnownEvents:
+    def _insert_events(
+        self, batch: Batch, customers: NDArray[np.int64], details: EventDetails, order_keys: list[int | None]
+    ) -> KnownEvents:
         """Store events by themselves and heads of orders; return what is known of all of them then."""
         connection, rows, first = self._connection, batch.rows, batch.first
-        details = batch.details()
         channels = self._channels.of(details.channel)
         added = _EVENTS.add(
             connection,
@@ -169,7 +178,7 @@ class EventWriter:
                 batch.has_message_id[first],
                 batch.heads,
                 rows.order_id.take(first).tolist(),
-                batch.order_keys(),
+                order_keys,
                 np.where(batch.is_line, np.nan, rows.value * rows.rate)[first],
                 optional(channels, channels == 0),
                 details.properties.tolist(),

@@ -52,3 +52,9 @@ def lines(*rows: str) -> str:
 def events(*rows: str) -> str:
     """Return a CSV of events by themselves."""
     return "\n".join(("who,at,value", *rows)) + "\n"
+
+
+def at_most(monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
+    """Let a transaction of ingestion take that many rows."""
+    for name in ("FEWEST_ROWS", "FIRST_ROWS", "MOST_ROWS"):
+        monkeypatch.setattr(f"store.ingest.pace.{name}", rows)

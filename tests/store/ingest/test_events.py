@@ -15,7 +15,7 @@ from store.ingest import EventMapping, Join, ingest_events
 from store.ingest.write import EventWriter
 from store.settings import load_settings
 from tests.conftest import shared_data
-from tests.store.ingest.conftest import EVENTS, LINES, Ingest, lines
+from tests.store.ingest.conftest import EVENTS, LINES, Ingest, at_most, lines
 from tests.store.ingest.stored import stored_events, stored_lines
 
 
@@ -67,7 +67,7 @@ def test_a_joined_cell_that_can_not_be_used_rejects_its_row(ingest: Ingest, tmp_
 def test_what_another_writer_takes_away_meanwhile_leaves_no_key_without_its_row(
     ingest: Ingest, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("store.ingest.events.ROWS_A_TRANSACTION", 2)
+    at_most(monkeypatch, 2)
     write, calls = EventWriter.write, 0
 
     def erases_before(self: EventWriter, *arguments: Any) -> Any:

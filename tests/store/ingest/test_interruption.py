@@ -21,7 +21,7 @@ from store.engine import Database
 from store.ingest import ingest_events
 from store.ingest.write import EventWriter
 from store.settings import load_settings
-from tests.store.ingest.conftest import LINES, RECEIVED_AT, Ingest, lines
+from tests.store.ingest.conftest import LINES, RECEIVED_AT, Ingest, at_most, lines
 from tests.store.ingest.stored import stored_events, stored_lines, stored_rejections
 
 MAPPING = replace(LINES, cancelled_order_prefix="C")
@@ -53,7 +53,7 @@ def test_a_failure_in_the_middle_changes_nothing_in_the_end(
     ingest: Ingest, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     content = many_lines(8_000)
-    monkeypatch.setattr("store.ingest.events.ROWS_A_TRANSACTION", 1_000)
+    at_most(monkeypatch, 1_000)
     insert_lines = EventWriter._insert_lines
     calls = 0
 
@@ -94,8 +94,8 @@ def test_a_killed_process_changes_nothing_in_the_end(
         "import sys; from datetime import datetime; from pathlib import Path\n"
         "from store.engine import Database; from store.ingest import EventMapping, ingest_events\n"
         "from store.settings import load_settings\n"
-        "import store.ingest.events as events\n"
-        "events.ROWS_A_TRANSACTION = 50\n"
+        "import store.ingest.pace as pace\n"
+        "pace.FEWEST_ROWS = pace.FIRST_ROWS = pace.MOST_ROWS = 50\n"
         f"mapping = {MAPPING!r}\n"
         "ingest_events(Database(sys.argv[1]), load_settings(), Path(sys.argv[2]), mapping,\n"
         f"              received_at=datetime.fromisoformat({RECEIVED_AT.isoformat()!r}))\n"

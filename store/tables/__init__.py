@@ -1,21 +1,34 @@
 """The tables, grouped by what they are about."""
 
+from store.tables.access import ApiKey
 from store.tables.base import Base, Instant
-from store.tables.customers import Customer, CustomerAttribute
+from store.tables.customers import Customer, CustomerAttribute, ErasedCustomer
 from store.tables.drivers import DriverReport
-from store.tables.events import Category, Channel, Event, EventType, OrderLine, Product, RejectedRow, Source
+from store.tables.events import (
+    Category,
+    Channel,
+    Event,
+    EventType,
+    OrderLine,
+    Product,
+    RejectedRow,
+    Source,
+    SourceActivity,
+)
 from store.tables.registry import ModelAlias, ModelPromotion, ModelVersion, TrainingRun
 from store.tables.scores import PublishedRun, Score, ScoringRun, SegmentListing
 from store.tables.segments import SegmentCutoffs, SegmentMembership, SegmentPolicyVersion
 from store.tables.targets import TargetSetVersion
 
 __all__ = [
+    "ApiKey",
     "Base",
     "Category",
     "Channel",
     "Customer",
     "CustomerAttribute",
     "DriverReport",
+    "ErasedCustomer",
     "Event",
     "EventType",
     "Instant",
@@ -33,6 +46,7 @@ __all__ = [
     "SegmentMembership",
     "SegmentPolicyVersion",
     "Source",
+    "SourceActivity",
     "TargetSetVersion",
     "TrainingRun",
 ]

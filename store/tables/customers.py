@@ -4,22 +4,30 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, LargeBinary
 from sqlalchemy.orm import Mapped, mapped_column
 
 from store.tables.base import Base, CodePointText
 
-__all__ = ["Customer", "CustomerAttribute"]
+__all__ = ["Customer", "CustomerAttribute", "ErasedCustomer"]
 
 
 class Customer(Base):
-    """One customer; `id` is the internal key that stands for the business's `customer_id` everywhere else."""
+    """One customer; `id` is the internal key that stands for the business's `customer_id` everywhere else.
+
+    A row that is merged into another stays, so that what still comes under its id finds the other; it has no events,
+    attributes or scores of its own any more. One that is being erased is shown to nobody.
+    """
 
     __tablename__ = "customer"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     customer_id: Mapped[str] = mapped_column(CodePointText, unique=True)
     created_at: Mapped[datetime]
+    merged_into: Mapped[int | None] = mapped_column(
+        index=True, doc="The customer for whom this id stands now; that one is merged into nobody."
+    )
+    erased_at: Mapped[datetime | None] = mapped_column(doc="Since when the customer is hidden, until all is deleted.")
 
 
 class CustomerAttribute(Base):
@@ -37,3 +45,13 @@ class CustomerAttribute(Base):
     kind: Mapped[str]
     number: Mapped[float | None]
     text: Mapped[str | None] = mapped_column(doc="The category, or the date in ISO 8601.")
+
+
+class ErasedCustomer(Base):
+    """The keyed hash of an id that was erased, which keeps what still comes under it out."""
+
+    __tablename__ = "erased_customer"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    id_hash: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
+    erased_at: Mapped[datetime]

@@ -9,7 +9,17 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from store.tables.base import Base, CodePointText
 
-__all__ = ["Category", "Channel", "Event", "EventType", "OrderLine", "Product", "RejectedRow", "Source"]
+__all__ = [
+    "Category",
+    "Channel",
+    "Event",
+    "EventType",
+    "OrderLine",
+    "Product",
+    "RejectedRow",
+    "Source",
+    "SourceActivity",
+]
 
 
 class Source(Base):
@@ -115,3 +125,20 @@ class RejectedRow(Base):
     code: Mapped[str] = mapped_column(doc="Short, stable name of the reason, for counting.")
     reason: Mapped[str]
     received_at: Mapped[datetime]
+
+
+class SourceActivity(Base):
+    """What one source sent in one hour, and what became of it: counted in the transaction that stores it."""
+
+    __tablename__ = "source_activity"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    source_id: Mapped[int] = mapped_column(ForeignKey("source.id"), primary_key=True)
+    hour: Mapped[int] = mapped_column(
+        BigInteger, primary_key=True, autoincrement=False, doc="When it came, in hours since 1970-01-01 UTC."
+    )
+    stored: Mapped[int] = mapped_column(BigInteger)
+    already_there: Mapped[int] = mapped_column(BigInteger)
+    rejected: Mapped[int] = mapped_column(BigInteger)
+    last_received_at: Mapped[datetime]
+    last_occurred_at: Mapped[datetime | None] = mapped_column(doc="Of what was stored or there already.")

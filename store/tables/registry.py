@@ -42,6 +42,9 @@ class ModelVersion(Base):
     training_run_id: Mapped[int | None] = mapped_column(ForeignKey("training_run.id"))
     test_metrics: Mapped[dict[str, Any]]
     report: Mapped[dict[str, Any]]
+    erased_customers: Mapped[int] = mapped_column(
+        server_default="0", doc="How many of those whom it was trained with have been erased since."
+    )
 
 
 class ModelAlias(Base):

@@ -23,7 +23,7 @@ $(VENV)/.installed: requirements.lock pyproject.toml cli/preflight.py
 	touch $@
 
 demo: setup ## Ingest, train, score and list real customers, then serve (SERVE=0: stop before serving)
-	$(BIN)/regulars demo $(if $(filter 0,$(SERVE)),--no-serve,--serve)
+	REGULARS_OPEN=1 $(BIN)/regulars demo $(if $(filter 0,$(SERVE)),--no-serve,--serve)
 
 test: setup ## Run every test, on SQLite and PostgreSQL
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile

@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from cli.console import console, fail, now, progress_bar, progress_steps
-from cli.serve import serve_here
+from cli.serve import refuse_without_keys, serve_here
 from cli.tables import clv_table, notes, ranked_table, segments_table, target_table
 from service.published_list import list_of_segment, read_page
 from store import registry
@@ -57,6 +57,8 @@ def demo(
     database = Database(settings.database_url)
     try:
         upgrade(database)
+        if with_service:
+            refuse_without_keys(database, settings)
         _ingest(database, settings)
         _train_and_score(database, settings)
         with database.read() as session:

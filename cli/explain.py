@@ -53,6 +53,7 @@ def explain(
             scored = scorer.score(session, found)
             changes = {} if since is None else scorer.changes(session, found, since.replace(tzinfo=UTC))
     currency = scored.model.bundle.currency
+    customer = found.customer_ids[0]
     explained = scored.explained(customer)
     columns = explained.columns
     console.print(f"[bold]{escape(customer)}[/]  {', '.join(columns['segments'].split())}", soft_wrap=True)

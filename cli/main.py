@@ -8,20 +8,26 @@ import typer
 from sqlalchemy.exc import DBAPIError
 
 from cli.at_risk import at_risk
+from cli.backup import backup, restore
 from cli.churn_window import churn_window
 from cli.console import complain
+from cli.customers import customers_app
 from cli.database import db_app
 from cli.demo import demo
+from cli.doctor import doctor
 from cli.evaluate import evaluate
 from cli.explain import explain
 from cli.ingest import ingest_app
+from cli.keys import keys_app
 from cli.models import models_app
 from cli.propensity import propensity
+from cli.prune import prune
 from cli.report import report_app
 from cli.score import score
 from cli.segments import segments_app
 from cli.serve import serve, worker
 from cli.simulate import simulate
+from cli.sources import sources_app
 from cli.targets import targets_app
 from cli.train import train
 from features.exceptions import FeatureError
@@ -52,6 +58,13 @@ app.add_typer(segments_app, name="segments")
 app.add_typer(report_app, name="report")
 app.add_typer(targets_app, name="targets")
 app.add_typer(models_app, name="models")
+app.add_typer(sources_app, name="sources")
+app.add_typer(keys_app, name="keys")
+app.command("doctor")(doctor)
+app.add_typer(customers_app, name="customers")
+app.command("prune")(prune)
+app.command("backup")(backup)
+app.command("restore")(restore)
 app.command("worker")(worker)
 app.command("serve")(serve)
 app.command("demo")(demo)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import signal
 import socket
 import subprocess
@@ -17,10 +16,13 @@ import uvicorn
 
 from cli.console import console, fail, now, opened
 from service.app import create_app
+from service.host_check import is_loopback
+from store.api_keys import any_key
+from store.engine import Database
 from store.settings import Settings
 from training.worker import work
 
-__all__ = ["serve", "serve_here", "worker"]
+__all__ = ["refuse_without_keys", "serve", "serve_here", "worker"]
 
 _SECONDS_TO_STOP = 10
 
@@ -39,18 +41,30 @@ def serve(
 ) -> None:
     """Serve the API and the pages."""
     # Closed again: the service opens it for itself.
-    with opened() as (settings, _):
-        pass
+    with opened() as (settings, database):
+        refuse_without_keys(database, settings)
     serve_here(settings, with_worker=with_worker)
+
+
+def refuse_without_keys(database: Database, settings: Settings) -> None:
+    """Fail if there is no key at all, unless the settings say to serve this machine without."""
+    with database.read() as session:
+        if any_key(session):
+            return
+    if not settings.open:
+        fail(
+            "There is no key yet, so that nobody could ask anything. Make one with regulars keys create --scope admin, "
+            "or set REGULARS_OPEN=1 to serve this machine alone without."
+        )
+    if not is_loopback(settings.host):
+        fail(
+            f"REGULARS_HOST is {settings.host}: without any key the service listens on loopback only (127.0.0.1). "
+            "Make one first: regulars keys create --scope admin"
+        )
 
 
 def serve_here(settings: Settings, *, with_worker: bool) -> None:
     """Serve until interrupted; the database has been opened before and is fine."""
-    if not _is_loopback(settings.host):
-        fail(
-            f"REGULARS_HOST is {settings.host}: the service asks for no key, so it listens on loopback only "
-            "(127.0.0.1). Put a proxy that checks who is asking in front of it."
-        )
     _require_free(settings)
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     root = f"http://{host}:{settings.port}"
@@ -60,13 +74,6 @@ def serve_here(settings: Settings, *, with_worker: bool) -> None:
         console.print(f"At-risk list  {root}/\nSegments      {root}/segments\nModels        {root}/models")
         console.print(f"API           {root}/docs\nCtrl-C ends it.")
         uvicorn.run(create_app(settings), host=settings.host, port=settings.port, log_config=None, access_log=False)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _require_free(settings: Settings) -> None:

@@ -18,7 +18,7 @@ __all__ = ["ADJUSTMENT", "NO_CHANNEL", "NO_PROPERTIES", "ORDER", "OTHER", "UNMAT
 
 # Kinds of entries.
 ORDER = 0  # a completed order, at its earliest line; value is what it was worth at that instant
-ADJUSTMENT = 1  # a later change of an order: a late line, or a refund; value is the difference
+ADJUSTMENT = 1  # a later change of an order: a late line, an update, or a refund; value is the difference
 UNMATCHED_REFUND = 2  # a refund that found no line; lowers value only
 OTHER = 3  # anything else a customer did
 
@@ -40,7 +40,7 @@ _COLUMNS = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EventLog:
-    """Events of some customers, after refunds have found their orders.
+    """Events of some customers, after updates and refunds have found their orders.
 
     Each array has one element an entry, in order of customer, then time, unless said otherwise. What an order is worth
     at an instant is its own entry's value plus the adjustments up to then; whether it is a purchase then is what the
@@ -66,7 +66,7 @@ class EventLog:
     value : float64
         In the currency of the business.
     event_type : int16
-        Index into `event_types`.
+        Index into `event_types`; of an adjustment that is no refund, the name of its order.
     event_types : tuple of str
         Names of events, ascending.
     calendar : LocalCalendar
@@ -80,7 +80,7 @@ class EventLog:
     property_texts : tuple of str
         JSON objects of what else was said of an event, ascending.
     lines : LineLog
-        What was in the orders, as ordered, of the same customers.
+        What was in the orders, as ordered and updated, of the same customers.
     attributes : Attributes
         What was learnt of the same customers.
     """

@@ -160,6 +160,8 @@ def _enters_category(level: str | None, log: EventLog, start: Snapshot, end: Sna
     return _any_new(
         log.lines.offsets,
         log.lines.occurred_at,
+        log.lines.ordered_at,
+        log.lines.until,
         log.offsets,
         log.lines.order,
         codes,
@@ -243,6 +245,8 @@ def _mean_between(
 def _any_new(
     line_offsets: NDArray[np.int64],
     occurred_at: NDArray[np.int64],
+    ordered_at: NDArray[np.int64],
+    until: NDArray[np.int64],
     offsets: NDArray[np.int64],
     order: NDArray[np.int32],
     codes: NDArray[np.int32],
@@ -260,10 +264,16 @@ def _any_new(
             if codes[line] < 0 or occurred_at[line] >= end:
                 continue
             entry = offsets[customer] + order[line]
+            # Of an order that was updated meanwhile, the lines that held at the instant in question.
             if occurred_at[line] < start:
-                if counts_at_start[entry]:
+                if until[line] >= start and counts_at_start[entry]:
                     known_of[codes[line]] = customer
-            elif counts_at_end[entry] and known_of[codes[line]] != customer:
+            elif (
+                ordered_at[line] >= start
+                and until[line] >= end
+                and counts_at_end[entry]
+                and known_of[codes[line]] != customer
+            ):
                 out[customer] = True
                 break
     return out

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from types import MappingProxyType
 
@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from features.ragged import join_columns, join_offsets, keep_rows, recode, take_rows
 
-__all__ = ["NO_CATEGORY", "LineLog", "category_levels"]
+__all__ = ["NO_CATEGORY", "STILL_HOLDS", "LineLog", "category_levels"]
 
 NO_CATEGORY = -1
+STILL_HOLDS = np.iinfo(np.int64).max
 
 _COLUMNS = {
     "occurred_at": np.int64,
@@ -26,6 +27,8 @@ _COLUMNS = {
     "quantity": np.float64,
     "value": np.float64,
     "discount": np.float64,
+    "ordered_at": np.int64,
+    "until": np.int64,
 }
 
 
@@ -33,16 +36,18 @@ _COLUMNS = {
 class LineLog:
     """Lines of completed orders of some customers, in order of customer, then time.
 
-    Refunds don't touch them: what was once ordered shows taste, whether it was kept or not.
+    Refunds don't touch them: what was once ordered shows taste, whether it was kept or not. Updates do: the lines that
+    an update brings count as ordered when their order was, and those that it replaces hold no longer. What was in the
+    orders at an instant are the lines with `occurred_at < instant <= until`.
 
     Attributes
     ----------
     offsets : int64, length n_customers + 1
         Lines of customer i are `offsets[i]:offsets[i + 1]`.
     occurred_at : int64
-        Microseconds since 1970-01-01 UTC; a line may come later than its order.
+        When a line came, in microseconds since 1970-01-01 UTC; that may be later than its order.
     day : int32
-        Local day of the business since 1970-01-01.
+        Local day of the business since 1970-01-01 to which `ordered_at` belongs.
     order : int32
         Position of its order within the customer's entries of the `EventLog`, so lines of one order share it.
     product : int32
@@ -53,6 +58,10 @@ class LineLog:
         NaN if unknown; money in the currency of the business.
     categories : tuple of str
         JSON objects of level name to category, coarse to fine, ascending.
+    ordered_at : int64
+        When a line counts as ordered: with its order if an update brought it, else when it came, as if left out.
+    until : int64
+        When an update replaced a line; `STILL_HOLDS` if none did, as if left out.
     """
 
     offsets: NDArray[np.int64]
@@ -65,6 +74,14 @@ class LineLog:
     value: NDArray[np.float64]
     discount: NDArray[np.float64]
     categories: tuple[str, ...]
+    ordered_at: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    until: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+
+    def __post_init__(self) -> None:
+        if not len(self.ordered_at):
+            object.__setattr__(self, "ordered_at", self.occurred_at)
+        if not len(self.until):
+            object.__setattr__(self, "until", np.full(len(self.occurred_at), STILL_HOLDS, dtype=np.int64))
 
     @property
     def n_customers(self) -> int:
@@ -81,11 +98,11 @@ class LineLog:
         )
 
     def before(self, as_of: int) -> LineLog:
-        """Return the lines before an instant, of all customers."""
+        """Return the lines as they were known at an instant, of all customers: also those replaced before it."""
         known = self.occurred_at < as_of
-        return replace(
-            self, offsets=keep_rows(self.offsets, known), **{name: getattr(self, name)[known] for name in _COLUMNS}
-        )
+        columns = {name: getattr(self, name)[known] for name in _COLUMNS}
+        columns["until"] = np.where(columns["until"] < as_of, columns["until"], STILL_HOLDS)
+        return replace(self, offsets=keep_rows(self.offsets, known), **columns)
 
     def take(self, customers: Sequence[int] | NDArray[np.int64]) -> LineLog:
         """Return the lines of the customers at these positions, in this order."""

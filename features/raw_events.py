@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 from features.event_log import NO_CHANNEL, NO_PROPERTIES
 from features.line_log import NO_CATEGORY
 
-__all__ = ["NO_ORDER", "NO_PRODUCT", "ROW_ORDER", "ROW_OTHER", "ROW_REFUND", "RawEvents"]
+__all__ = ["NO_ORDER", "NO_PRODUCT", "ROW_ORDER", "ROW_OTHER", "ROW_REFUND", "ROW_UPDATE", "RawEvents"]
 
-# What a row does. At one instant purchases come before refunds, so that dates without a time net as a person would.
+# What a row does. At one instant orders come before their updates, and these before refunds, so that dates without a
+# time net as a person would.
 ROW_ORDER = 0
-ROW_REFUND = 1
-ROW_OTHER = 2
+ROW_UPDATE = 1
+ROW_REFUND = 2
+ROW_OTHER = 3
 
 NO_ORDER = 0
 NO_PRODUCT = -1
@@ -36,11 +38,11 @@ class RawEvents:
     occurred_at : int64
         Microseconds since 1970-01-01 UTC.
     action : int8
-        `ROW_ORDER`, `ROW_REFUND` or `ROW_OTHER`.
+        `ROW_ORDER`, `ROW_UPDATE`, `ROW_REFUND` or `ROW_OTHER`.
     group : int64
-        The same for all lines of one order.
+        The same for all lines of one order, and for all lines of one update.
     order_key : int64
-        Hash of the order that it is or names; `NO_ORDER` without one.
+        Hash of the order that it is, updates or names; `NO_ORDER` without one.
     product : int64
         `NO_PRODUCT` without one.
     quantity, value : float64

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from features.attribute_reference import AttributeReference, find_attributes
 from features.attributes import Attributes
 from features.event_log import ADJUSTMENT, ORDER, OTHER, UNMATCHED_REFUND, EventLog
-from features.line_log import LineLog
+from features.line_log import STILL_HOLDS, LineLog
 from features.slug import slug
 from features.windows import Snapshot
 
@@ -193,7 +193,7 @@ def _is_refund(log: EventLog) -> NDArray[np.bool_]:
 
 def _unit_prices(lines: LineLog, category: NDArray[np.int32]) -> NDArray[np.float64]:
     """Return the price of a piece of each line; NaN where that, or the category, is unknown."""
-    has_price = (category >= 0) & (lines.value > 0.0) & (lines.quantity > 0.0)
+    has_price = (category >= 0) & (lines.value > 0.0) & (lines.quantity > 0.0) & (lines.until == STILL_HOLDS)
     price = np.full(len(lines.value), np.nan)
     np.divide(lines.value, lines.quantity, out=price, where=has_price)
     return price

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -10,19 +11,23 @@ from typing import TextIO
 
 from asgi_correlation_id import CorrelationIdMiddleware
 from fastapi import FastAPI
-from fastapi_offline import FastAPIOffline
 
 from service import pages
+from service.access import Access
+from service.api_docs import add_api_docs
 from service.body_limit import BodyLimit
 from service.bundle_cache import BundleCache
 from service.clock import Clock, utc_now
 from service.deps import Services
 from service.errors import MAX_BODY_BYTES, add_error_handlers
+from service.host_check import HostCheck
+from service.ingest_metrics import IngestMetrics
+from service.live_ingest import LiveIngest
 from service.metrics import add_metrics
 from service.openapi import describe_problems
 from service.request_log import RequestLog, make_logger
 from service.response_headers import ResponseHeaders
-from service.routers import customers, drivers, health, lists, models, runs, scores
+from service.routers import customers, drivers, health, lists, models, runs, scores, sources, tracking
 from service.scorer import Scorer, warm_up
 from store.engine import Database
 from store.schema import require_current
@@ -60,28 +65,37 @@ def create_app(settings: Settings, *, now: Clock = utc_now, log_to: TextIO = sys
         require_current(database)
         bundles = BundleCache(settings.bundle_dir, warm_up=warm_up)
         scorer = Scorer(bundles, as_of=settings.as_of, now=now)
-        app.state.services = Services(settings, database, bundles, scorer, now)
+        access = Access(
+            database,
+            may_be_open=settings.open,
+            requests_per_second=settings.requests_per_second_per_key,
+            clock=time.monotonic,
+        )
+        ingest = LiveIngest(database, settings, ingest_metrics)
+        app.state.services = Services(settings, database, bundles, scorer, now, access, ingest)
         yield
+        ingest.close()
         database.close()
 
-    app: FastAPI = FastAPIOffline(
+    app = FastAPI(
         title="Regulars",
         version=version("regulars"),
         description=_DESCRIPTION,
         lifespan=lifespan,
         redirect_slashes=False,
-        # Null, so that Swagger UI asks nobody outside whether the document is valid.
-        swagger_ui_parameters={"validatorUrl": None},
-        favicon_url="/static/favicon.svg",
+        # Which names its scope, as every route does: `service.api_docs`.
+        openapi_url=None,
     )
-    for part in (health, customers, scores, lists, drivers, models, runs):
+    for part in (health, customers, scores, lists, drivers, models, runs, sources, tracking):
         app.include_router(part.router)
     pages.add_pages(app)
+    add_api_docs(app)
     add_error_handlers(app)
     # The last one added is the first to see a request.
-    app.add_middleware(BodyLimit, most_bytes=MAX_BODY_BYTES)
+    app.add_middleware(HostCheck)
+    app.add_middleware(BodyLimit, most_bytes=MAX_BODY_BYTES, without_limit=tracking.PATHS)
     app.add_middleware(RequestLog, log=make_logger(settings.log_format, log_to))
-    add_metrics(app)
+    ingest_metrics = IngestMetrics(add_metrics(app))
     app.add_middleware(ResponseHeaders)
     app.add_middleware(CorrelationIdMiddleware)
     describe_problems(app)

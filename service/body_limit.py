@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -17,15 +19,18 @@ class BodyLimit:
     ----------
     app : ASGIApp
     most_bytes : int
+    without_limit : collection of str
+        Paths that limit their bodies themselves.
     """
 
-    def __init__(self, app: ASGIApp, *, most_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, *, most_bytes: int, without_limit: Collection[str] = ()) -> None:
         self._app = app
         self._most_bytes = most_bytes
+        self._without_limit = without_limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
-        if scope["type"] != "http":
+        if scope["type"] != "http" or scope["path"] in self._without_limit:
             await self._app(scope, receive, send)
             return
         announced = Headers(scope=scope).get("content-length", "")

@@ -8,13 +8,15 @@ from typing import Annotated, cast
 
 from fastapi import Depends, Request
 
+from service.access import Access
 from service.bundle_cache import BundleCache
 from service.clock import Clock
+from service.live_ingest import LiveIngest
 from service.scorer import Scorer
 from store.engine import Database
 from store.settings import Settings
 
-__all__ = ["Now", "OpenDatabase", "ServedBundles", "Services", "TheScorer", "TheSettings"]
+__all__ = ["Now", "OpenDatabase", "ServedBundles", "Services", "TheScorer", "TheServices", "TheSettings"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,8 @@ class Services:
     bundles: BundleCache
     scorer: Scorer
     clock: Clock
+    access: Access
+    ingest: LiveIngest
 
 
 # Coroutines, since FastAPI sends plain functions through its thread pool, and these only look something up.
@@ -55,6 +59,7 @@ async def _now(services: Annotated[Services, Depends(_services)]) -> datetime:
 
 OpenDatabase = Annotated[Database, Depends(_database)]
 ServedBundles = Annotated[BundleCache, Depends(_bundles)]
+TheServices = Annotated[Services, Depends(_services)]
 TheScorer = Annotated[Scorer, Depends(_scorer)]
 TheSettings = Annotated[Settings, Depends(_settings)]
 Now = Annotated[datetime, Depends(_now)]

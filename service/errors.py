@@ -19,24 +19,42 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionError
 from starlette.exceptions import HTTPException
 
-from service.exceptions import ModelUnavailableError, UnknownRunError, UnknownSegmentError, UnknownTargetError
+from service.exceptions import (
+    BodyTooLargeError,
+    BrokenGzipError,
+    ForeignRequestError,
+    IngestBusyError,
+    ModelUnavailableError,
+    NoKeyError,
+    RejectedCallError,
+    ScopeError,
+    TooManyRequestsError,
+    UnknownKeyError,
+    UnknownRunError,
+    UnknownSegmentError,
+    UnknownTargetError,
+)
 from service.media_types import preferred
 from service.pages.error import error_page
 from service.schemas.problem import InvalidPart, Problem
 from store.exceptions import (
     CursorError,
+    DatabaseBusyError,
     PromotionRefusedError,
+    QueueFullError,
     SchemaError,
     StoreError,
     UnknownCustomerError,
     UnknownModelError,
 )
+from store.ingest.calls import UnreadableBodyError
 
 __all__ = [
     "MAX_BODY_BYTES",
     "PROBLEM_MEDIA_TYPE",
     "add_error_handlers",
     "body_too_large",
+    "error_response",
     "problem_response",
     "unexpected_problem",
 ]
@@ -45,6 +63,8 @@ PROBLEM_MEDIA_TYPE = "application/problem+json"
 MAX_BODY_BYTES = 4_000_000
 
 _TRY_AGAIN = {"Retry-After": "5"}
+# For which a browser asks its user for a key.
+_SHOW_A_KEY = {"WWW-Authenticate": 'Basic realm="Regulars"'}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +97,18 @@ _KINDS: Mapping[type[Exception], _Kind] = {
     SchemaError: _Kind(503, "database-outdated", "The database is not ready", headers=_TRY_AGAIN),
     StoreError: _Kind(409, "not-yet", "Something has to be done first"),
     ModelUnavailableError: _Kind(503, "model-unavailable", "There is no model to score with", headers=_TRY_AGAIN),
+    NoKeyError: _Kind(401, "key-needed", "A key is needed", headers=_SHOW_A_KEY),
+    UnknownKeyError: _Kind(401, "unknown-key", "There is no such key", headers=_SHOW_A_KEY),
+    ScopeError: _Kind(403, "wrong-scope", "The key may do other things"),
+    ForeignRequestError: _Kind(403, "foreign-request", "The service is open to its own machine only"),
+    BodyTooLargeError: _Kind(413, "content-too-large", "The body is too large"),
+    BrokenGzipError: _Kind(400, "broken-gzip", "The body can't be unpacked"),
+    UnreadableBodyError: _Kind(400, "unreadable-body", "The body can't be read"),
+    RejectedCallError: _Kind(400, "rejected-call", "The call can't be taken"),
+    IngestBusyError: _Kind(503, "ingest-busy", "Events can't be stored at the moment", headers=_TRY_AGAIN),
+    QueueFullError: _Kind(503, "ingest-busy", "Events can't be stored at the moment", headers=_TRY_AGAIN),
+    DatabaseBusyError: _DATABASE_AWAY,
+    TooManyRequestsError: _Kind(429, "too-many-requests", "More requests came than may"),
     OperationalError: _DATABASE_AWAY,
     NoConnectionError: _DATABASE_AWAY,
 }
@@ -103,6 +135,19 @@ def unexpected_problem(headers: Mapping[str, str]) -> Response:
     return problem_response(_problem(_UNEXPECTED, ""), accept=headers.get("accept"))
 
 
+def error_response(error: Exception, *, accept: str | None) -> Response:
+    """Return the answer to an error of a kind that is foreseen."""
+    kind = next(_KINDS[ancestor] for ancestor in type(error).__mro__ if ancestor in _KINDS)
+    headers = dict(kind.headers or {})
+    if isinstance(error, TooManyRequestsError):
+        headers["Retry-After"] = str(error.retry_after)
+    # Of a call or a body the reason has a name of its own.
+    code = error.code if isinstance(error, (RejectedCallError, UnreadableBodyError)) else kind.name
+    return problem_response(
+        _problem(kind, str(error)).model_copy(update={"code": code}), accept=accept, headers=headers
+    )
+
+
 def body_too_large() -> HTTPException:
     """Return the error of a body beyond `MAX_BODY_BYTES`."""
     return HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
@@ -122,16 +167,18 @@ async def _answer(request: Request, error: Exception) -> Response:
         return problem_response(_invalid(error, request.headers.get("content-type")), accept=accept)
     if isinstance(error, HTTPException):
         return problem_response(_http_problem(error, request.method), accept=accept, headers=error.headers)
-    kind = next(_KINDS[ancestor] for ancestor in type(error).__mro__ if ancestor in _KINDS)
-    return problem_response(_problem(kind, str(error)), accept=accept, headers=kind.headers)
+    return error_response(error, accept=accept)
 
 
 def _problem(kind: _Kind, detail: str, errors: Sequence[InvalidPart] = ()) -> Problem:
+    told = _printable(kind.detail or detail)
     return Problem(
         type=f"urn:regulars:problem:{kind.name}",
         title=kind.title,
         status=kind.status,
-        detail=_printable(kind.detail or detail),
+        detail=told,
+        code=kind.name,
+        message=told,
         instance=f"urn:uuid:{UUID(correlation_id.get() or '0' * 32)}",
         errors=list(errors),
     )

@@ -5,13 +5,33 @@ ServiceError
 ├── UnknownSegmentError    no such segment
 ├── UnknownTargetError     the model has no such target
 ├── UnknownRunError        no such training or scoring run
-└── AbortedResponseError   an answer that had begun could not be ended
+├── AbortedResponseError   an answer that had begun could not be ended
+├── BodyTooLargeError      more came than is taken
+├── BrokenGzipError        a body begins as gzip and is none
+├── RejectedCallError      a call that came alone can't be taken
+├── IngestBusyError        events could not be stored in time
+├── NoKeyError             a key is needed and none came
+├── UnknownKeyError        nobody holds the key that came
+├── ScopeError             the key may do other things
+├── TooManyRequestsError   more came than may
+└── ForeignRequestError    the service is open, and a request may come from elsewhere
 """
+
+import math
 
 __all__ = [
     "AbortedResponseError",
+    "BodyTooLargeError",
+    "BrokenGzipError",
+    "ForeignRequestError",
+    "IngestBusyError",
     "ModelUnavailableError",
+    "NoKeyError",
+    "RejectedCallError",
+    "ScopeError",
     "ServiceError",
+    "TooManyRequestsError",
+    "UnknownKeyError",
     "UnknownRunError",
     "UnknownSegmentError",
     "UnknownTargetError",
@@ -40,3 +60,113 @@ class UnknownRunError(ServiceError):
 
 class AbortedResponseError(ServiceError):
     """An answer that had begun could not be ended; the log says why."""
+
+
+class BodyTooLargeError(ServiceError):
+    """More came than is taken.
+
+    Parameters
+    ----------
+    most_bytes : int
+    """
+
+    def __init__(self, most_bytes: int) -> None:
+        super().__init__(f"Expected a body of at most {most_bytes:,} bytes, unpacked; more came. Send it in parts.")
+
+
+class BrokenGzipError(ServiceError):
+    """A body begins as gzip and is none."""
+
+    def __init__(self) -> None:
+        super().__init__("Expected a whole body, plain or as gzip; this one begins as gzip and then goes wrong.")
+
+
+class RejectedCallError(ServiceError):
+    """A call that came alone can't be taken.
+
+    Attributes
+    ----------
+    code : str
+        Stable name of the reason.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class IngestBusyError(ServiceError):
+    """Events could not be stored in time."""
+
+    def __init__(self) -> None:
+        super().__init__("The events could not be stored in time. Send them again: what is stored already stays once.")
+
+
+class NoKeyError(ServiceError):
+    """A key is needed and none came.
+
+    Parameters
+    ----------
+    scope : str
+        What it has to be good for.
+    """
+
+    def __init__(self, scope: str) -> None:
+        super().__init__(
+            f"Expected a key with the scope {scope}, as user name of Basic authentication or as bearer token; none "
+            "came that can be read. Make one with: regulars keys create"
+        )
+
+
+class UnknownKeyError(ServiceError):
+    """Nobody holds the key that came."""
+
+    def __init__(self) -> None:
+        super().__init__("The key that came is none, or was revoked. Make another with: regulars keys create")
+
+
+class ScopeError(ServiceError):
+    """The key may do other things.
+
+    Parameters
+    ----------
+    needed, held : str
+    """
+
+    def __init__(self, needed: str, held: str) -> None:
+        super().__init__(f"Expected a key with the scope {needed}; the one that came has {held}.")
+
+
+class TooManyRequestsError(ServiceError):
+    """More came than may.
+
+    Parameters
+    ----------
+    seconds : float
+        Until one may come again.
+
+    Attributes
+    ----------
+    retry_after : int
+        The same in whole seconds, at least 1.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.retry_after = max(math.ceil(seconds), 1)
+        super().__init__(f"More requests came than may. Send it again in {self.retry_after} s.")
+
+
+class ForeignRequestError(ServiceError):
+    """The service is open, and a request may come from elsewhere.
+
+    Parameters
+    ----------
+    header : str
+        What tells so.
+    """
+
+    def __init__(self, header: str) -> None:
+        super().__init__(
+            f"Expected a request from this machine and for it; the header {header} says otherwise. Without any key the "
+            "service answers http://localhost alone. Make keys, and it answers whoever has one: regulars keys create"
+        )

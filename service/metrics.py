@@ -6,12 +6,16 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector
 from prometheus_fastapi_instrumentator import Instrumentator
 
+from service.access import needs
+
 __all__ = ["add_metrics"]
 
 
-def add_metrics(app: FastAPI) -> None:
-    """Measure an app and show the figures; each app counts for itself."""
+def add_metrics(app: FastAPI) -> CollectorRegistry:
+    """Measure an app and show the figures; return where further ones are registered. Each app counts for itself."""
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)
-    Instrumentator(registry=registry).instrument(app).expose(app, include_in_schema=False)
+    instrumentator = Instrumentator(registry=registry).instrument(app)
+    instrumentator.expose(app, include_in_schema=False, dependencies=[needs("admin")])
+    return registry

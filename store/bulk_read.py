@@ -21,7 +21,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-__all__ = ["Column", "Kind", "driver_of", "read_blocks", "read_columns"]
+__all__ = ["Column", "Kind", "driver_of", "errors_of", "read_blocks", "read_columns"]
 
 # So few that their objects are freed again before Python's collector looks for garbage among them.
 _ROWS_A_BLOCK = 500
@@ -81,7 +81,7 @@ def read_blocks(session: Session, statement: str, values: Sequence[Any] = ()) ->
     connection = session.connection()
     mark = "?" if connection.dialect.name == "sqlite" else "%s"
     marked = statement.format(*[mark] * len(values)) if values else statement
-    with _errors_of(connection):
+    with errors_of(connection):
         cursor = driver_of(connection).execute(marked, values or ())
         while rows := cursor.fetchmany(_ROWS_A_BLOCK):
             yield rows
@@ -105,7 +105,7 @@ def read_columns(session: Session, columns: Mapping[str, Column], source: str, p
         By name: int64, float64, or of digests uint64 of shape (n, 2), which orders as their bytes do.
     """
     connection = session.connection()
-    with _errors_of(connection):
+    with errors_of(connection):
         if connection.dialect.name == "sqlite":
             return _from_sqlite(driver_of(connection), columns, source)
         return _from_postgresql(driver_of(connection), columns, source, part)
@@ -194,7 +194,7 @@ def driver_of(connection: Connection) -> Any:
 
 
 @contextmanager
-def _errors_of(connection: Connection) -> Iterator[None]:
+def errors_of(connection: Connection) -> Iterator[None]:
     """Raise the driver's errors as SQLAlchemy's, which callers know, without what the statement held."""
     errors = connection.dialect.loaded_dbapi.Error
     try:

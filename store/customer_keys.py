@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,11 +25,31 @@ _IDS_A_STATEMENT = 500
 _NEVER_STORED = re.compile(r"[\0\ud800-\udfff]")
 
 
+_OWN_OF_ASKED = (
+    "SELECT c.customer_id, coalesce(own.customer_id, c.customer_id), coalesce(own.id, c.id) "
+    "FROM customer c LEFT JOIN customer own ON own.id = c.merged_into "
+    "WHERE c.erased_at IS NULL AND own.erased_at IS NULL"
+)
+
+
 class CustomerKeys(NamedTuple):
-    """Some or all customers, ascending by `customer_id` in code-point order."""
+    """Some or all customers, ascending by `customer_id` in code-point order.
+
+    Attributes
+    ----------
+    customer_ids : tuple of str
+    keys : int64
+    merged : mapping of str to str
+        Of the ids asked for, those that were merged, and the customer's own id, which is among these.
+    """
 
     customer_ids: tuple[str, ...]
     keys: NDArray[np.int64]
+    merged: Mapping[str, str] = MappingProxyType({})
+
+    def id_of(self, customer_id: str) -> str:
+        """Return the customer's own id for one that was asked for, which is the same unless it was merged."""
+        return self.merged.get(customer_id, customer_id)
 
     def positions(self, keys: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return where each of some keys, all of them ours, stands among the customers."""
@@ -41,17 +62,22 @@ class CustomerKeys(NamedTuple):
 
 
 def find_customers(session: Session, customer_ids: Sequence[str]) -> CustomerKeys:
-    """Read the keys of these customers, ascending by id; ids that nobody has are left out."""
+    """Read the keys of these customers, ascending by id.
+
+    An id that was merged finds the customer for whom it stands; ids that nobody has, or that were erased, are left out.
+    """
     possible = [customer_id for customer_id in customer_ids if not _NEVER_STORED.search(customer_id)]
     rows: set[tuple[str, int]] = set()
+    merged: dict[str, str] = {}
     for start in range(0, len(possible), _IDS_A_STATEMENT):
         wanted = possible[start : start + _IDS_A_STATEMENT]
         values = ", ".join(["{}"] * len(wanted))
-        for found in read_blocks(
-            session, f"SELECT customer_id, id FROM customer WHERE customer_id IN ({values})", wanted
-        ):
-            rows.update(found)
-    return _customer_keys(rows)
+        for block in read_blocks(session, f"{_OWN_OF_ASKED} AND c.customer_id IN ({values})", wanted):
+            for asked, own, key in block:
+                rows.add((own, key))
+                if asked != own:
+                    merged[asked] = own
+    return _customer_keys(rows)._replace(merged=merged)
 
 
 def find_customer(session: Session, customer_id: str) -> CustomerKeys:
@@ -67,10 +93,28 @@ def highest_key(session: Session) -> int:
     return session.scalar(select(func.max(Customer.id))) or 0
 
 
-def customers_between(session: Session, lowest: int, highest: int) -> CustomerKeys:
-    """Read the customers with keys from lowest to highest."""
-    statement = f"SELECT customer_id, id FROM customer WHERE id {between(lowest, highest)}"
-    return _customer_keys(chain.from_iterable(read_blocks(session, statement)))
+def customers_between(session: Session, lowest: int, highest: int) -> tuple[CustomerKeys, str]:
+    """Read the customers with keys from lowest to highest.
+
+    Returns
+    -------
+    customers : CustomerKeys
+        Without those that were merged, who have nothing of their own, and those that are being erased.
+    which : str
+        Condition on the column `customer_key`, of the one table of a statement that has it: one of these.
+    """
+    which = between(lowest, highest)
+    statement = f"SELECT customer_id, id, erased_at FROM customer WHERE merged_into IS NULL AND id {which}"
+    rows: list[tuple[str, int]] = []
+    hidden: list[int] = []
+    for customer_id, key, erased_at in chain.from_iterable(read_blocks(session, statement)):
+        if erased_at is None:
+            rows.append((customer_id, key))
+        else:
+            hidden.append(key)
+    if hidden:
+        which = f"{which} AND customer_key NOT {among(hidden)}"
+    return _customer_keys(rows), which
 
 
 def among(keys: Iterable[int]) -> str:

@@ -1,14 +1,13 @@
 """One door to the database: `Database.read()` and `Database.write()`, the same on SQLite and PostgreSQL.
 
 SQLite admits one writer at a time and lets waiting ones poll, which starves them beside a long writer. Here every
-writer, of every thread and process, first waits its turn on file locks beside the database, then begins IMMEDIATE, and
-is short. PostgreSQL needs neither.
+writer, of every thread and process, first waits its turn (`store.turns`), then begins IMMEDIATE, and is short.
+PostgreSQL needs neither.
 """
 
 from __future__ import annotations
 
-import fcntl
-import os
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -19,6 +18,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session
 
 from store.exceptions import SettingsError
+from store.turns import Turns
 
 __all__ = ["Database"]
 
@@ -50,11 +50,12 @@ class Database:
             if not parsed.database or parsed.database == ":memory:":
                 raise SettingsError("expected a file in the SQLite URL, such as sqlite:///var/regulars.db")
             # One file has one lock, by whatever name and from whatever working directory it is opened.
-            self._file: Path | None = Path(parsed.database).resolve()
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            self.engine = _sqlite_engine(parsed.set(database=str(self._file)))
+            file = Path(parsed.database).resolve()
+            file.parent.mkdir(parents=True, exist_ok=True)
+            self._turns: Turns | None = Turns(file)
+            self.engine = _sqlite_engine(parsed.set(database=str(file)))
         else:
-            self._file = None
+            self._turns = None
             self.engine = create_engine(
                 parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, hide_parameters=True
             )
@@ -62,7 +63,7 @@ class Database:
     @property
     def is_sqlite(self) -> bool:
         """Whether this is SQLite, for the few statements that differ."""
-        return self._file is not None
+        return self._turns is not None
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -76,7 +77,7 @@ class Database:
 
         Keep it short, and begin no other write inside: it would wait for this one to end.
         """
-        with self._turn(), Session(self._writing_engine(), expire_on_commit=False) as session, session.begin():
+        with self._turn(None), Session(self._writing_engine(), expire_on_commit=False) as session, session.begin():
             yield session
 
     @contextmanager
@@ -86,9 +87,29 @@ class Database:
             yield connection
 
     @contextmanager
-    def transaction(self, connection: Connection) -> Iterator[Connection]:
-        """Run one short writing transaction on a connection of `bulk`."""
-        with self._turn(), connection.begin():
+    def transaction(self, connection: Connection, within: float | None = None) -> Iterator[Connection]:
+        """Run one short writing transaction on a connection of `bulk`.
+
+        Parameters
+        ----------
+        connection : Connection
+        within : float, optional
+            How many seconds to wait for others at most; without it as long as it takes.
+
+        Raises
+        ------
+        DatabaseBusyError, sqlalchemy.exc.OperationalError
+            Others took longer than that. (PostgreSQL may wait as long once for each row that another holds.)
+        """
+        begun = time.monotonic()
+        with ExitStack() as stack:
+            stack.enter_context(self._turn(within))
+            if within is not None and self.is_sqlite:
+                left = max(begun + within - time.monotonic(), 0.0)
+                stack.enter_context(_waiting_at_most(connection, left))
+            stack.enter_context(connection.begin())
+            if within is not None and not self.is_sqlite:
+                connection.exec_driver_sql(f"SET LOCAL lock_timeout = {int(within * 1_000)}")
             yield connection
 
     def close(self) -> None:
@@ -105,31 +126,23 @@ class Database:
         return self.engine.execution_options(begin_immediate=True) if self.is_sqlite else self.engine
 
     @contextmanager
-    def _turn(self) -> Iterator[None]:
-        if self._file is None:
+    def _turn(self, within: float | None) -> Iterator[None]:
+        if self._turns is None:
             yield
             return
-        # A writer that ends and begins again at once is faster than the one that the kernel wakes, and would take turn
-        # after turn from it on busy cores. So only the first of a queue waits for the lock itself, and
-        # whoever comes back finds the queue closed until that one has had it.
-        with ExitStack() as turn:
-            with _exclusive(self._file.with_name(self._file.name + ".queue")):
-                turn.enter_context(_exclusive(self._file.with_name(self._file.name + ".lock")))
+        with self._turns.next() if within is None else self._turns.next_within(within):
             yield
 
 
 @contextmanager
-def _exclusive(path: Path) -> Iterator[None]:
-    """Hold the lock on a file; those who wait for it get it in the order in which they came."""
-    # A descriptor of its own each time: flock then holds between threads as well as between processes.
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+def _waiting_at_most(connection: Connection, seconds: float) -> Iterator[None]:
+    """Let SQLite wait no longer than this for somebody who has locked the file without taking turns."""
+    driver: Any = connection.connection.driver_connection
+    driver.execute(f"PRAGMA busy_timeout = {int(seconds * 1_000)}")
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
-        # Closing alone would leave it locked by a child that was forked meanwhile.
-        fcntl.flock(descriptor, fcntl.LOCK_UN)
-        os.close(descriptor)
+        driver.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_MS}")
 
 
 def _parse(url: str) -> URL:
@@ -156,6 +169,7 @@ def _sqlite_engine(url: URL) -> Engine:
             "journal_mode = WAL",
             "synchronous = FULL",
             "foreign_keys = ON",
+            "secure_delete = ON",
             "temp_store = MEMORY",
             "cache_size = -65536",
         ):

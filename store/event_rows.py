@@ -10,16 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
-from features.netting import NO_ORDER, NO_PRODUCT, ROW_ORDER, ROW_OTHER, ROW_REFUND, RawEvents
+from features.netting import NO_ORDER, NO_PRODUCT, ROW_ORDER, ROW_OTHER, ROW_REFUND, ROW_UPDATE, RawEvents
 from features.ragged import recode
 from store.bulk_read import Column, Kind, read_blocks, read_columns
 from store.customer_keys import CustomerKeys, among
 from store.event_order import in_order
 from store.names import NO_ID, StoredNames, TextCodes, read_categories, read_names
 
-__all__ = ["ORDER_COMPLETED", "REFUND_EVENTS", "read_raw", "read_raw_and_identities"]
+__all__ = ["ORDER_COMPLETED", "ORDER_UPDATED", "REFUND_EVENTS", "read_raw", "read_raw_and_identities"]
 
 ORDER_COMPLETED = "Order Completed"
+ORDER_UPDATED = "Order Updated"
 REFUND_EVENTS = ("Order Cancelled", "Order Refunded")
 
 _Columns = dict[str, NDArray[Any]]
@@ -208,4 +209,6 @@ def _raw_events(
 def _action(event_type: str) -> int:
     if event_type == ORDER_COMPLETED:
         return ROW_ORDER
+    if event_type == ORDER_UPDATED:
+        return ROW_UPDATE
     return ROW_REFUND if event_type in REFUND_EVENTS else ROW_OTHER

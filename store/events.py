@@ -14,7 +14,6 @@ from features.netting import net
 from store.customer_keys import (
     CustomerKeys,
     among,
-    between,
     customers_between,
     find_customer,
     find_customers,
@@ -103,8 +102,8 @@ def read_range(
 ) -> tuple[CustomerKeys, EventLog]:
     """Read the customers of a range of keys, and what is known of them, in one short read transaction."""
     with database.read() as session:
-        customers = customers_between(session, low, high)
-        return customers, _read(session, customers, between(low, high), calendar, properties_of)
+        customers, which = customers_between(session, low, high)
+        return customers, _read(session, customers, which, calendar, properties_of)
 
 
 def read_log(

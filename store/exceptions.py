@@ -7,13 +7,17 @@ StoreError
 ├── UnknownModelError    no such model version, or nobody holds that alias
 ├── PromotionRefusedError the challenger is worse than the champion
 ├── CursorError          a list cursor that was not made by this service
-└── IngestError          a file that can't be read at all
+├── IngestError          a file that can't be read at all
+├── DatabaseBusyError    others have the database, and it could not be written to in time
+└── QueueFullError       more waits to be stored than may
 """
 
 __all__ = [
     "CursorError",
+    "DatabaseBusyError",
     "IngestError",
     "PromotionRefusedError",
+    "QueueFullError",
     "SchemaError",
     "SettingsError",
     "StoreError",
@@ -52,3 +56,11 @@ class CursorError(StoreError):
 
 class IngestError(StoreError):
     """A file that can't be read at all, or not to its end."""
+
+
+class DatabaseBusyError(StoreError):
+    """Others have the database, and it could not be written to in time; nothing was."""
+
+
+class QueueFullError(StoreError):
+    """More waits to be stored than may; it can be sent again in a moment."""

@@ -118,6 +118,8 @@ def list_segment(
         )
         .join(Customer, Customer.id == SegmentListing.customer_key)
         .where(SegmentListing.scoring_run_id == run.id, SegmentListing.segment == segment)
+        # Whoever was merged or erased since the run is shown no more.
+        .where(Customer.merged_into.is_(None), Customer.erased_at.is_(None))
         .order_by(SegmentListing.rank_value.desc(), SegmentListing.customer_key.desc())
         .limit(limit + 1)
     )

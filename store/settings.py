@@ -39,6 +39,10 @@ class Settings(BaseSettings):
         "sqlite:///var/regulars.db", description="Where everything is stored: an `sqlite:///` or `postgresql://` URL."
     )
     bundle_dir: Path = Field(Path("var/bundles"), description="Directory that holds one folder per trained bundle.")
+    secret_file: Path = Field(
+        Path("var/secret.key"),
+        description="File of the key under which erased ids are hashed, made at first use. Back it up; tell nobody.",
+    )
     scoring_processes: int = Field(
         2, ge=1, le=64, description="Processes that score all customers side by side; the result is the same."
     )
@@ -59,8 +63,35 @@ class Settings(BaseSettings):
         0.1, ge=0, le=10, description="Yearly discount rate of future margin in clv (.1 is 10 %)."
     )
     clv_horizon_days: int = Field(365, ge=1, le=7300, description="Days ahead that clv counts.")
-    host: str = Field("127.0.0.1", description="Address to serve on. Only loopback: the service asks for no key.")
+    retention_days: int | None = Field(
+        None,
+        ge=1,
+        le=36_500,
+        description="Days after which workers delete what has happened; empty keeps all. Counted from now, whatever "
+        "`REGULARS_AS_OF` says.",
+    )
+    host: str = Field("127.0.0.1", description="Address to serve on; without any key only loopback such as this.")
     port: int = Field(8000, ge=1, le=65535, description="Port to serve on.")
+    open: bool = Field(
+        False,
+        description="Whether to serve without any key, to this machine alone. Once a key is made it means nothing.",
+    )
+    requests_per_second_per_key: float = Field(
+        1000.0,
+        gt=0,
+        le=1e6,
+        description="How often one key may ask each process that serves, over some two seconds; more is answered 429.",
+    )
+    most_bytes_a_call: int = Field(
+        4_000_000, ge=1_000, le=100_000_000, description="Bytes of one live event, unpacked; more is refused."
+    )
+    most_bytes_a_batch: int = Field(
+        6_000_000, ge=1_000, le=100_000_000, description="Bytes of a batch of live events, unpacked; more is refused."
+    )
+    most_calls_a_batch: int = Field(2_500, ge=1, le=100_000, description="Live events in one batch; more are refused.")
+    most_waiting_calls: int = Field(
+        20_000, ge=1, le=1_000_000, description="Live events that may wait to be stored; beyond that the answer is 503."
+    )
     log_format: str = Field("console", pattern="^(console|json)$", description="`console` for people, `json` for logs.")
     worker_poll_seconds: float = Field(
         1.0, gt=0, le=60, description="How often a worker looks for queued training and scoring runs."

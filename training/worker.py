@@ -1,9 +1,12 @@
-"""The worker: executes queued training and scoring runs, one at a time, until it is told to stop."""
+"""The worker: executes queued training and scoring runs, one at a time, until it is told to stop.
+
+Beside that it goes on with erasures that were cut off, and once a day deletes what is older than may be kept.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from threading import Event
 from typing import Any
 
@@ -12,6 +15,8 @@ from sqlalchemy.exc import DBAPIError
 
 from store import runs
 from store.engine import Database
+from store.erasure import resume_erasures
+from store.retention import prune
 from store.settings import Settings
 from store.tables import ScoringRun, TrainingRun
 from training.execution import EXPECTED_ERRORS, executing
@@ -20,16 +25,27 @@ from training.train import run_training
 
 __all__ = ["run_next", "work"]
 
+_BETWEEN_PRUNINGS = timedelta(days=1)
+# Whoever asks for an erasure begins it; a worker is there for what was cut off.
+_BETWEEN_ERASURES, _WHILE_ERASURES_WAIT = timedelta(hours=1), timedelta(minutes=1)
+
 _log = structlog.get_logger()
 
 
 def work(database: Database, settings: Settings, *, stop: Event, now: Callable[[], datetime]) -> None:
     """Execute queued runs until `stop` is set; runs whose process is gone are queued again."""
+    erasures_due = pruning_due = now()
     while not stop.is_set():
         try:
+            if now() >= erasures_due:
+                erasures_due = now() + _go_on_with_erasures(database)
+            if now() >= pruning_due:
+                pruning_due = now() + _BETWEEN_PRUNINGS
+                _prune(database, settings, now=now())
             _requeue_gone(database, now=now)
             while not stop.is_set() and run_next(database, settings, now=now):
-                pass
+                # What is being erased may have waited for this run, which began before.
+                erasures_due = now()
         except DBAPIError as error:
             # A database that is away, or locked for long, may be back at the next look.
             _log.warning("database_unavailable", error=str(error.orig))
@@ -52,6 +68,20 @@ def run_next(database: Database, settings: Settings, *, now: Callable[[], dateti
             _execute(database, settings, kind, run, execute, now=now)
             return True
     return False
+
+
+def _go_on_with_erasures(database: Database) -> timedelta:
+    """Do what can be done of erasures, and return after how long to look again."""
+    left = resume_erasures(database)
+    if left:
+        _log.info("erasures_wait", customers=left)
+    return _WHILE_ERASURES_WAIT if left else _BETWEEN_ERASURES
+
+
+def _prune(database: Database, settings: Settings, *, now: datetime) -> None:
+    if settings.retention_days is not None:
+        pruned = prune(database, before=now - timedelta(days=settings.retention_days))
+        _log.info("pruned", rows=pruned.total)
 
 
 def _requeue_gone(database: Database, *, now: Callable[[], datetime]) -> None:

@@ -9,9 +9,11 @@ from numba import njit
 from numpy.typing import NDArray
 
 from features.event_log import EventLog
-from features.line_log import LineLog
+from features.line_log import STILL_HOLDS, LineLog
 
 __all__ = ["Entries", "Lines", "entries_of", "known_end", "lines_of"]
+
+_NO_INSTANTS = np.empty(0, dtype=np.int64)
 
 
 class Entries(NamedTuple):
@@ -29,7 +31,10 @@ class Entries(NamedTuple):
 
 
 class Lines(NamedTuple):
-    """Columns of a `LineLog`; `category` is on the level at which categories are told apart."""
+    """Columns of a `LineLog`; `category` is on the level at which categories are told apart.
+
+    Where no update changed any line, all lines hold from their own instant on, and `ordered_at` and `until` are empty.
+    """
 
     offsets: NDArray[np.int64]
     occurred_at: NDArray[np.int64]
@@ -40,6 +45,8 @@ class Lines(NamedTuple):
     quantity: NDArray[np.float64]
     value: NDArray[np.float64]
     discount: NDArray[np.float64]
+    ordered_at: NDArray[np.int64]
+    until: NDArray[np.int64]
 
 
 def entries_of(log: EventLog) -> Entries:
@@ -60,6 +67,7 @@ def entries_of(log: EventLog) -> Entries:
 def lines_of(lines: LineLog) -> tuple[Lines, tuple[str, ...]]:
     """Return the columns of lines that the loops read, with categories on the coarsest level, and their names."""
     category, names = lines.level(None)
+    is_updated = bool((lines.until != STILL_HOLDS).any() or (lines.ordered_at != lines.occurred_at).any())
     columns = Lines(
         lines.offsets,
         lines.occurred_at,
@@ -70,6 +78,8 @@ def lines_of(lines: LineLog) -> tuple[Lines, tuple[str, ...]]:
         lines.quantity,
         lines.value,
         lines.discount,
+        lines.ordered_at if is_updated else _NO_INSTANTS,
+        lines.until if is_updated else _NO_INSTANTS,
     )
     return columns, names
 

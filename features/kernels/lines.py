@@ -7,6 +7,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from features.kernels.columns import Lines, known_end
+from features.kernels.updated_lines import lines_at
 from features.measure import Measure
 
 __all__ = ["measure_lines"]
@@ -53,6 +54,8 @@ def measure_lines(
     usual_price : float64, one a category
         Of a piece; NaN if unknown.
     """
+    if len(lines.until) > 0:
+        lines = lines_at(lines, as_of)
     own = np.empty(longest, dtype=_LINE)
     table = np.empty(4 * longest + 1, dtype=np.int64)
     last = np.empty(longest, dtype=np.int64)

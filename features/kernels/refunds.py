@@ -27,7 +27,7 @@ def measure_refunds(
             measure, newest, oldest, column = program[row, :4]
             ordered, refunded, refunds, last = 0.0, 0.0, 0, -1
             for entry in range(begin, end):
-                # A late line is an event of the same name as its order, to whose day it belongs.
+                # A late line, or an update, is an event of the same name as its order, to whose day it belongs.
                 at = begin + order[entry] if kind[entry] == ADJUSTMENT else entry
                 if kind[entry] == ORDER or (kind[entry] == ADJUSTMENT and event_type[entry] == event_type[at]):
                     if newest <= last_day - day[at] < oldest:

@@ -157,18 +157,18 @@ def show_customer(
 def _show(customer_id: str, database: Database, scorer: Scorer, settings: Settings) -> HTMLResponse:
     with database.read() as session:
         customer = find_customer(session, customer_id)
-        key = int(customer.keys[0])
+        own_id, key = customer.customer_ids[0], int(customer.keys[0])
         scored, unavailable = _score(session, customer, scorer)
         as_of = scorer.as_of() if scored is None else scored.as_of
         calendar = LocalCalendar(settings.timezone) if scored is None else scored.model.calendar
         snapshot = Snapshot.at(as_of, calendar)
         purchases = purchase_days(read_events(session, customer, calendar).before(snapshot.as_of))
         page = CustomerPage(
-            customer_id=customer_id,
+            customer_id=own_id,
             currency=settings.currency if scored is None else scored.model.bundle.currency,
             timezone=calendar.timezone,
             as_of=as_of,
-            panel=None if scored is None else _panel(customer_id, scored),
+            panel=None if scored is None else _panel(own_id, scored),
             unavailable=unavailable,
             facts=read_facts(session, key),
             purchases=purchases,

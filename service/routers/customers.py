@@ -1,45 +1,118 @@
-"""One customer: what is known."""
+"""One customer: what is known, all that is held, and an end of it."""
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from datetime import datetime
+from typing import Any
+
+import structlog
+from fastapi import APIRouter, BackgroundTasks, status
+from fastapi.responses import StreamingResponse
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from service.deps import OpenDatabase
+from service.access import needs
+from service.deps import Now, OpenDatabase, TheSettings
 from service.openapi import PROBLEMS, problems
 from service.parameters import CustomerIdInPath, CustomerIdInQuery
 from service.published_list import read_run
-from service.schemas.customers import AttributeOut, CustomerOut, MembershipOut
+from service.schemas.customers import AttributeOut, CustomerOut, ErasureOut, MembershipOut
 from service.schemas.scores import StoredScore
 from store import memberships
 from store.customers import read_facts
 from store.engine import Database
+from store.erasure import hide_customer, resume_erasures
 from store.events import find_customer
+from store.export import export_customer
+from store.keyed_hash import KeyedHash
 from store.scores import published_run, stored_score
+from store.settings import Settings
 
 __all__ = ["router"]
 
-router = APIRouter(tags=["customers"], prefix="/v1/customers", responses=PROBLEMS | problems(404))
+router = APIRouter(tags=["customers"], prefix="/v1", responses=PROBLEMS | problems(404))
+
+_READ = [needs("scores:read")]
+# All that is held in one answer is for whoever sees to the customers' rights, not for whoever reads scores.
+_ERASE = [needs("customers:erase")]
+_AS_JSON: dict[int | str, dict[str, Any]] = {200: {"content": {"application/json": {"schema": {"type": "object"}}}}}
+
+_log = structlog.get_logger()
 
 
-@router.get("")
+@router.get("/customers", dependencies=_READ)
 def read_customer_by_query(customer_id: CustomerIdInQuery, database: OpenDatabase) -> CustomerOut:
     """Answer as the address with the id in it; for ids with a slash and the like."""
     return _customer(customer_id, database)
 
 
-@router.get("/{customer_id}")
+@router.get("/customers/{customer_id}", dependencies=_READ)
 def read_customer(customer_id: CustomerIdInPath, database: OpenDatabase) -> CustomerOut:
     """Tell what is known of a customer: attributes, events in sum, the stored score, the history of segments."""
     return _customer(customer_id, database)
 
 
+@router.get(
+    "/customers/{customer_id}/export", response_class=StreamingResponse, dependencies=_ERASE, responses=_AS_JSON
+)
+def read_export(customer_id: CustomerIdInPath, database: OpenDatabase) -> StreamingResponse:
+    """Answer with all that is held of a customer: ids, attributes, score, segments, rejected rows, events."""
+    return _export(customer_id, database)
+
+
+@router.get("/export", response_class=StreamingResponse, dependencies=_ERASE, responses=_AS_JSON)
+def read_export_by_query(customer_id: CustomerIdInQuery, database: OpenDatabase) -> StreamingResponse:
+    """Answer as the address with the id in it; for ids with a slash and the like."""
+    return _export(customer_id, database)
+
+
+@router.delete("/customers", status_code=status.HTTP_202_ACCEPTED, dependencies=_ERASE)
+def erase_customer_by_query(
+    customer_id: CustomerIdInQuery, database: OpenDatabase, settings: TheSettings, now: Now, background: BackgroundTasks
+) -> ErasureOut:
+    """Erase as at the address with the id in it; for ids with a slash and the like."""
+    return _erase(customer_id, database, settings, now, background)
+
+
+@router.delete("/customers/{customer_id}", status_code=status.HTTP_202_ACCEPTED, dependencies=_ERASE)
+def erase_customer(
+    customer_id: CustomerIdInPath, database: OpenDatabase, settings: TheSettings, now: Now, background: BackgroundTasks
+) -> ErasureOut:
+    """Erase a customer for good: in no answer from now on, and deleted within moments; late events are kept out."""
+    return _erase(customer_id, database, settings, now, background)
+
+
+def _export(customer_id: str, database: Database) -> StreamingResponse:
+    headers = {"Content-Disposition": 'attachment; filename="customer.json"'}
+    return StreamingResponse(export_customer(database, customer_id), media_type="application/json", headers=headers)
+
+
+def _erase(
+    customer_id: str, database: Database, settings: Settings, now: datetime, background: BackgroundTasks
+) -> ErasureOut:
+    hide_customer(database, customer_id, KeyedHash.open(settings.secret_file), now=now)
+    background.add_task(_resume, database)
+    return ErasureOut(state="hidden, being deleted")
+
+
+def _resume(database: Database) -> None:
+    try:
+        left = resume_erasures(database)
+    except DBAPIError as error:
+        # The customer is hidden, and a worker or the next erasure takes this up again.
+        _log.warning("erasure_interrupted", error=type(error.orig).__name__)
+    else:
+        _log.info("erasures_resumed", left=left)
+
+
 def _customer(customer_id: str, database: Database) -> CustomerOut:
     with database.read() as session:
-        key = int(find_customer(session, customer_id).keys[0])
+        customer = find_customer(session, customer_id)
+        # Of an id that was merged into another's the answer is that of the other.
+        own_id, key = customer.customer_ids[0], int(customer.keys[0])
         facts = read_facts(session, key)
         return CustomerOut(
-            customer_id=customer_id,
+            customer_id=own_id,
             attributes=[
                 AttributeOut(name=attribute.name, value=attribute.value, learnt_at=attribute.learnt_at)
                 for attribute in facts.attributes
@@ -47,7 +120,7 @@ def _customer(customer_id: str, database: Database) -> CustomerOut:
             events=facts.events,
             first_event_at=facts.first_event_at,
             last_event_at=facts.last_event_at,
-            stored_score=_stored_score(session, customer_id, key),
+            stored_score=_stored_score(session, own_id, key),
             segment_history=[
                 MembershipOut(segment=stay.segment, entered_at=stay.entered_at, left_at=stay.left_at)
                 for stay in memberships.history(session, key)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from models.driver_report import EVERYBODY
+from service.access import needs
 from service.deps import OpenDatabase
 from service.openapi import PROBLEMS, problems
 from service.parameters import SegmentInQuery, TargetInQuery
@@ -13,7 +14,9 @@ from service.schemas.drivers import DriversAnswer
 
 __all__ = ["router"]
 
-router = APIRouter(tags=["models"], prefix="/v1/drivers", responses=PROBLEMS | problems(404, 409))
+router = APIRouter(
+    tags=["models"], prefix="/v1/drivers", dependencies=[needs("scores:read")], responses=PROBLEMS | problems(404, 409)
+)
 
 
 @router.get("")

@@ -1,4 +1,4 @@
-"""Whether the process lives, and whether it is ready for requests."""
+"""Whether the process lives, and whether it is ready for requests: the two routes that need no key."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 
+from service.access import needs
 from service.deps import OpenDatabase
 from service.media_types import preferred
 from service.openapi import PROBLEMS, problems
@@ -28,7 +29,9 @@ from store.lists import Page
 
 __all__ = ["router"]
 
-router = APIRouter(tags=["segments"], prefix="/v1", responses=PROBLEMS | problems(409))
+router = APIRouter(
+    tags=["segments"], prefix="/v1", dependencies=[needs("scores:read")], responses=PROBLEMS | problems(409)
+)
 
 _CSV = "text/csv"
 _DEFAULT_LIMIT = 50

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
+from service.access import needs
 from service.deps import OpenDatabase
 from service.openapi import PROBLEMS, problems
 from service.parameters import ModelName
@@ -12,7 +13,7 @@ from store import registry
 
 __all__ = ["router"]
 
-router = APIRouter(tags=["models"], prefix="/v1/models", responses=PROBLEMS)
+router = APIRouter(tags=["models"], prefix="/v1/models", dependencies=[needs("scores:read")], responses=PROBLEMS)
 
 
 @router.get("")

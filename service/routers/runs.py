@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body, Response, status
 
+from service.access import needs
 from service.deps import Now, OpenDatabase
 from service.exceptions import ModelUnavailableError, UnknownRunError
 from service.openapi import PROBLEMS, problems
@@ -20,9 +21,11 @@ __all__ = ["router"]
 router = APIRouter(tags=["runs"], prefix="/v1", responses=PROBLEMS)
 
 _QUEUED = problems(400, 413, 415)
+_READ = [needs("scores:read")]
+_RUN = [needs("admin")]
 
 
-@router.post("/training-runs", status_code=status.HTTP_202_ACCEPTED, responses=_QUEUED)
+@router.post("/training-runs", status_code=status.HTTP_202_ACCEPTED, dependencies=_RUN, responses=_QUEUED)
 def queue_training_run(
     request: Annotated[TrainingRequest, Body()], response: Response, database: OpenDatabase, now: Now
 ) -> TrainingRunOut:
@@ -33,7 +36,7 @@ def queue_training_run(
     return TrainingRunOut.model_validate(run)
 
 
-@router.get("/training-runs/{run_id}", responses=problems(404))
+@router.get("/training-runs/{run_id}", dependencies=_READ, responses=problems(404))
 def read_training_run(run_id: RunId, database: OpenDatabase) -> TrainingRunOut:
     """Tell how far a training is, or how it ended."""
     with database.read() as session:
@@ -43,7 +46,7 @@ def read_training_run(run_id: RunId, database: OpenDatabase) -> TrainingRunOut:
         return TrainingRunOut.model_validate(run)
 
 
-@router.post("/scoring-runs", status_code=status.HTTP_202_ACCEPTED, responses=_QUEUED)
+@router.post("/scoring-runs", status_code=status.HTTP_202_ACCEPTED, dependencies=_RUN, responses=_QUEUED)
 def queue_scoring_run(
     request: Annotated[ScoringRequest, Body()], response: Response, database: OpenDatabase, now: Now
 ) -> ScoringRunOut:
@@ -56,7 +59,7 @@ def queue_scoring_run(
     return ScoringRunOut.model_validate(run)
 
 
-@router.get("/scoring-runs/{run_id}", responses=problems(404))
+@router.get("/scoring-runs/{run_id}", dependencies=_READ, responses=problems(404))
 def read_scoring_run(run_id: RunId, database: OpenDatabase) -> ScoringRunOut:
     """Tell how far a scoring is, or how it ended."""
     with database.read() as session:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
+from service.access import needs
 from service.deps import OpenDatabase, TheScorer
 from service.openapi import PROBLEMS, problems
 from service.parameters import CustomerIdInPath, CustomerIdInQuery
@@ -14,7 +15,9 @@ from store.events import find_customer, find_customers
 
 __all__ = ["router"]
 
-router = APIRouter(tags=["scores"], prefix="/v1", responses=PROBLEMS | problems(409))
+router = APIRouter(
+    tags=["scores"], prefix="/v1", dependencies=[needs("scores:read")], responses=PROBLEMS | problems(409)
+)
 
 
 @router.get("/customers/{customer_id}/score", responses=problems(404))
@@ -33,22 +36,25 @@ def read_score_by_query(customer_id: CustomerIdInQuery, database: OpenDatabase, 
 def read_scores(request: ScoresRequest, database: OpenDatabase, scorer: TheScorer) -> ScoresAnswer:
     """Score up to 1,000 customers, in the order asked; an id asked twice is answered twice."""
     with database.read() as session:
-        scored = scorer.score(session, find_customers(session, request.customer_ids))
+        customers = find_customers(session, request.customer_ids)
+        scored = scorer.score(session, customers)
     known = scored.by_customer
+    asked = [(customer_id, customers.id_of(customer_id)) for customer_id in request.customer_ids]
     return ScoresAnswer(
         as_of=scored.as_of,
         model_version=scored.model.version,
         policy_version=scored.policy_version,
         currency=scored.model.bundle.currency,
-        scores=[_of(customer_id, scored) for customer_id in request.customer_ids if customer_id in known],
-        unknown=[customer_id for customer_id in request.customer_ids if customer_id not in known],
+        scores=[_of(own_id, scored) for _, own_id in asked if own_id in known],
+        unknown=[customer_id for customer_id, own_id in asked if own_id not in known],
     )
 
 
 def _score(customer_id: str, database: Database, scorer: Scorer) -> Score:
     with database.read() as session:
-        scored = scorer.score(session, find_customer(session, customer_id))
-    return _of(customer_id, scored)
+        customer = find_customer(session, customer_id)
+        scored = scorer.score(session, customer)
+    return _of(customer.customer_ids[0], scored)
 
 
 def _of(customer_id: str, scored: ScoredCustomers) -> Score:

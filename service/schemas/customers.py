@@ -1,15 +1,15 @@
-"""What is known of one customer."""
+"""What is known of one customer, and that it is being erased."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from service.schemas.scores import StoredScore
 
-__all__ = ["AttributeOut", "CustomerOut", "MembershipOut"]
+__all__ = ["AttributeOut", "CustomerOut", "ErasureOut", "MembershipOut"]
 
 _EXAMPLE: dict[str, Any] = {
     "customer_id": "04711",
@@ -52,3 +52,11 @@ class CustomerOut(BaseModel):
         description="What the published run says; null before the first run, or for a customer who came after it."
     )
     segment_history: list[MembershipOut] = Field(description="All stays, the latest first.")
+
+
+class ErasureOut(BaseModel):
+    """What has become of a customer who is to be erased; whom it was asked for is not said again."""
+
+    state: Literal["hidden, being deleted"] = Field(
+        description="In no answer any more; what is stored is being deleted, and goes on after a restart.",
+    )

@@ -26,6 +26,8 @@ class Problem(BaseModel):
                     "title": "The request is not valid",
                     "status": 422,
                     "detail": "query.limit: expected less than or equal to 1000, got '5000'.",
+                    "code": "invalid-request",
+                    "message": "query.limit: expected less than or equal to 1000, got '5000'.",
                     "instance": "urn:uuid:5c9f2c1e-7a0b-4c55-9f3e-0b8a2f3a9d41",
                     "errors": [
                         {"where": "query.limit", "expected": "less than or equal to 1000", "came": "'5000'"},
@@ -39,6 +41,8 @@ class Problem(BaseModel):
     title: str = Field(description="The kind of problem in words; the same for every problem of this type.")
     status: int = Field(description="The HTTP status code.", ge=400, le=599)
     detail: str = Field(description="What was expected, what came, and what to do.")
+    code: str = Field(description="The last part of `type`, for clients that know no problems.")
+    message: str = Field(description="The same as `detail`, for clients that know no problems.")
     instance: str = Field(description="The request's id, as in the header X-Request-ID and in the logs.")
     errors: list[InvalidPart] = Field(
         default_factory=list, description="Each part of the request that can't be taken; empty for other problems."

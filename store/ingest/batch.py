@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from store.events import ORDER_COMPLETED, REFUND_EVENTS
+from store.event_rows import ORDER_COMPLETED, ORDER_UPDATED, REFUND_EVENTS
 from store.ingest.canonical import CanonicalRows
 from store.ingest.identity import RowIdentities, order_key
 from store.ingest.orders import HeadDetails, StoredHead
@@ -19,7 +19,7 @@ __all__ = ["Batch", "EventDetails", "KnownEvents", "Rows", "optional"]
 
 Rows = NDArray[np.intp]
 
-_ORDER_EVENTS = frozenset({ORDER_COMPLETED, "Order Updated", *REFUND_EVENTS})
+_ORDER_EVENTS = frozenset({ORDER_COMPLETED, ORDER_UPDATED, *REFUND_EVENTS})
 _NONE = np.iinfo(np.int64).max
 
 

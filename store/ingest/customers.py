@@ -16,20 +16,25 @@ from sqlalchemy import Connection
 
 from store.engine import Database
 from store.exceptions import IngestError
+from store.ingest.activity import Activity, record
 from store.ingest.attribute_kinds import KindFinder, attribute_value
+from store.ingest.attribute_writer import AttributeValue, AttributeWriter, LearntAttributes
 from store.ingest.cells import as_id
 from store.ingest.chunks import Chunk, quoted, require_columns
 from store.ingest.clock import Clock
+from store.ingest.erased_ids import rejection_of_erased
 from store.ingest.instants import InstantReader
 from store.ingest.keys import KeyCache
+from store.ingest.known_customers import ChangedMeanwhileError, KnownCustomers
 from store.ingest.lookup import Join
 from store.ingest.ordinals import OrdinalCounter
+from store.ingest.proven_keys import OtherWriters
 from store.ingest.rejections import Rejection, RejectionLog
 from store.ingest.report import IngestReport, Tally
 from store.ingest.rows import ROW, FileRows
 from store.ingest.screening import Screening, required
-from store.ingest.staging import StagingTable
 from store.ingest.table_file import PLAIN, FileFormat, file_hash
+from store.keyed_hash import KeyedHash
 from store.settings import Settings
 from store.tables.base import to_microseconds
 
@@ -39,18 +44,6 @@ _SOURCE = "customer file"
 _ALWAYS_KNOWN = 0
 _ATTRIBUTES_A_TRANSACTION = 8_192
 _LONGEST_NAME = 255
-
-_ATTRIBUTES = StagingTable("customer_attribute", ("customer_key", "name", "learnt_at", "kind", "number", "text"))
-# A kind says which of number and text is there, so that empty ones may be compared as 0 and ''.
-_UPSERT = (
-    f"INSERT INTO customer_attribute ({_ATTRIBUTES.columns}) SELECT {_ATTRIBUTES.columns} FROM {_ATTRIBUTES.name} "
-    "ORDER BY customer_key, name, learnt_at ON CONFLICT (customer_key, name, learnt_at) "
-    "DO UPDATE SET kind = excluded.kind, number = excluded.number, text = excluded.text "
-    "WHERE customer_attribute.kind <> excluded.kind "
-    "OR coalesce(customer_attribute.number, 0) <> coalesce(excluded.number, 0) "
-    "OR coalesce(customer_attribute.text, '') <> coalesce(excluded.text, '') "
-    "RETURNING customer_key, learnt_at"
-)
 
 
 def ingest_customers(
@@ -120,6 +113,7 @@ def ingest_customers(
 
     tally, damage = Tally(), None
     received = to_microseconds(received_at)
+    keyed_hash = KeyedHash.open(settings.secret_file)
     with database.bulk() as connection:
         with database.transaction(connection):
             source_id = KeyCache(connection, "source", "name").keys([_SOURCE])[_SOURCE]
@@ -127,12 +121,13 @@ def ingest_customers(
             database, connection, file=path.name, file_hash=file_hash(path), source_id=source_id, received_at=received
         )
         log.clear()
-        writer = _AttributeWriter(database, connection, received)
+        writer = _CustomerWriter(database, connection, keyed_hash, source_id, received)
         for chunk in file.chunks():
             customers, rejections = reader.read(chunk)
             tally.read(chunk.n_read)
-            stored = writer.write(customers)
-            tally.written(stored, len(customers) - stored)
+            stored, erased = writer.write(customers)
+            tally.written(stored, len(customers) - stored - len(erased))
+            rejections += map(rejection_of_erased, erased)
             log.keep(rejections)
             tally.rejected(rejections)
             damage = chunk.damage
@@ -143,9 +138,10 @@ def ingest_customers(
 class _Known(NamedTuple):
     """What one row says of a customer: attributes by name, each kind, number and text."""
 
+    line: int
     customer_id: str
     learnt_at: int
-    attributes: dict[str, tuple[str, float | None, str | None]]
+    attributes: dict[str, AttributeValue]
 
 
 class _CustomerReader:
@@ -191,6 +187,7 @@ class _CustomerReader:
         ]
         known = [
             _Known(
+                int(chunk.lines[row]),
                 customer_ids[row],
                 int(learnt_at[row]),
                 {name: (kind, *values[row]) for name, kind, values in columns if values[row] is not None},
@@ -216,37 +213,56 @@ class _CustomerReader:
         return np.frombuffer(digests, dtype="<u8")
 
 
-class _AttributeWriter:
+class _CustomerWriter:
     """Writes what is new of customers in short transactions."""
 
-    def __init__(self, database: Database, connection: Connection, received_at: int) -> None:
+    def __init__(
+        self, database: Database, connection: Connection, keyed_hash: KeyedHash, source_id: int, received_at: int
+    ) -> None:
         self._database = database
         self._connection = connection
-        self._customers = KeyCache(connection, "customer", "customer_id", created_at=received_at)
+        self._source_id = source_id
+        self._received_at = received_at
+        self._customers = KnownCustomers(connection, keyed_hash, created_at=received_at)
+        self._others = OtherWriters(connection)
+        self._attributes = AttributeWriter(connection)
         with database.transaction(connection):
-            _ATTRIBUTES.create(connection)
+            self._attributes.prepare()
 
-    def write(self, known: Sequence[_Known]) -> int:
-        """Store, and return how many rows brought anything new."""
+    def write(self, known: Sequence[_Known]) -> tuple[int, list[int]]:
+        """Store, and return how many rows brought anything new, and the lines of those who were erased."""
         per_row = max((len(row.attributes) for row in known), default=0)
         step = max(_ATTRIBUTES_A_TRANSACTION // max(per_row, 1), 1)
-        return sum(self._write_some(known[start : start + step]) for start in range(0, len(known), step))
+        stored, erased = 0, list[int]()
+        for start in range(0, len(known), step):
+            some = known[start : start + step]
+            n_new, of_erased = self._write_some(some)
+            stored += n_new
+            erased += of_erased
+        return stored, erased
 
-    def _write_some(self, known: Sequence[_Known]) -> int:
-        connection = self._connection
-        with self._database.transaction(connection):
-            keys = self._customers.keys([row.customer_id for row in known])
-            created = self._customers.created
-            attributes = [
-                (keys[row.customer_id], name, row.learnt_at, *attribute)
-                for row in known
-                for name, attribute in row.attributes.items()
-            ]
-            changed = set()
-            if attributes:
-                _ATTRIBUTES.fill(connection, list(zip(*attributes, strict=True)))
-                changed = set(_ATTRIBUTES.run(connection, _UPSERT))
-        return sum(row.customer_id in created or (keys[row.customer_id], row.learnt_at) in changed for row in known)
+    def _write_some(self, known: Sequence[_Known]) -> tuple[int, list[int]]:
+        while True:
+            try:
+                with self._database.transaction(self._connection):
+                    return self._add(known)
+            except ChangedMeanwhileError:
+                self._customers.rolled_back()
+
+    def _add(self, known: Sequence[_Known]) -> tuple[int, list[int]]:
+        if self._others.have_written():
+            self._customers.forget()
+        keys = self._customers.keys([row.customer_id for row in known])
+        created = self._customers.created
+        self._customers.hold(keys[row.customer_id] for row in known)
+        erased = [row.line for row in known if not keys[row.customer_id]]
+        kept = [row for row in known if keys[row.customer_id]]
+        changed = self._attributes.add(
+            LearntAttributes(keys[row.customer_id], row.learnt_at, row.attributes) for row in kept
+        )
+        stored = sum(row.customer_id in created or (keys[row.customer_id], row.learnt_at) in changed for row in kept)
+        record(self._connection, [Activity(self._source_id, self._received_at, stored, len(kept) - stored)])
+        return stored, erased
 
 
 def _checked(name: str) -> str:

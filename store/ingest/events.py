@@ -10,18 +10,22 @@ from sqlalchemy import Connection
 
 from store.engine import Database
 from store.ingest.canonical import CanonicalRows
+from store.ingest.erased_ids import rejection_of_erased
+from store.ingest.file_writer import FileWriter
 from store.ingest.identity import RowIdentities, identify
 from store.ingest.keys import KeyCache
 from store.ingest.lookup import Join
 from store.ingest.mapping import EventMapping
 from store.ingest.ordinals import OrdinalCounter
 from store.ingest.parse import EventParser
+from store.ingest.prepared_rows import Sender
 from store.ingest.proven_keys import keys_proven_by_writer
 from store.ingest.rejections import Rejection, RejectionLog
 from store.ingest.report import IngestReport, Tally
 from store.ingest.rows import FileRows
 from store.ingest.table_file import PLAIN, FileFormat, file_hash
-from store.ingest.write import EventWriter, OrderConflict
+from store.ingest.written import OrderConflict
+from store.keyed_hash import KeyedHash
 from store.settings import Settings
 from store.tables.base import to_microseconds
 
@@ -77,18 +81,20 @@ def ingest_events(
     equals, tally, damage = OrdinalCounter(), Tally(), None
     source = mapping.source.strip()
     received = to_microseconds(received_at)
+    keyed_hash = KeyedHash.open(settings.secret_file)
     with database.bulk() as connection, keys_proven_by_writer(connection):
         source_id = _source_id(database, connection, source)
         log = RejectionLog(
             database, connection, file=path.name, file_hash=file_hash(path), source_id=source_id, received_at=received
         )
         log.clear()
-        writer = EventWriter(database, connection, source_id=source_id, received_at=received)
+        writer = FileWriter(database, connection, keyed_hash, Sender(source_id, received))
         for chunk in chunks:
             rows, rejections = parser.parse(chunk)
             tally.read(chunk.n_read)
-            conflicts = _write(writer, rows, identify(rows, source, equals), tally)
+            conflicts, erased = _write(writer, rows, identify(rows, source, equals), tally)
             rejections += [_rejection(conflict, mapping) for conflict in conflicts]
+            rejections += map(rejection_of_erased, erased)
             log.keep(rejections)
             tally.rejected(rejections)
             damage = chunk.damage
@@ -97,10 +103,14 @@ def ingest_events(
     return tally.report(path.name, damage, file.unmatched(), tally.refunds.count_unmatched(database))
 
 
-def _write(writer: EventWriter, rows: CanonicalRows, identities: RowIdentities, tally: Tally) -> list[OrderConflict]:
+def _write(
+    writer: FileWriter, rows: CanonicalRows, identities: RowIdentities, tally: Tally
+) -> tuple[list[OrderConflict], list[int]]:
+    """Store rows, and return those that conflict and the lines of those whose customers were erased."""
     conflicts: list[OrderConflict] = []
+    erased: list[int] = []
     if not len(rows):
-        return conflicts
+        return conflicts, erased
     # Neighbours in the index of identities go into one transaction, so that few transactions write each of its pages
     # and not all; so do the lines of an order.
     order, identities = identities.by_head()
@@ -112,8 +122,9 @@ def _write(writer: EventWriter, rows: CanonicalRows, identities: RowIdentities, 
         tally.written(written.stored, written.already_there)
         tally.refunds.add(written.refunds)
         conflicts += written.conflicts
+        erased += written.erased
         start = some.stop
-    return conflicts
+    return conflicts, erased
 
 
 def _rejection(conflict: OrderConflict, mapping: EventMapping) -> Rejection:

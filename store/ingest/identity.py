@@ -4,6 +4,9 @@ With a message id, a row is (source, message id, place within the message). With
 event, customer, instant as reported, order, product, quantity, value) and its place among the equals in its file. No
 other column enters. The head of an order is (event, customer, order id), so that its lines find it whichever way they
 come; without an order id the head is as its one line.
+
+An order may be updated several times, and each update has lines of its own: its head is that of its message too, or
+without a message id that of the instant as reported.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from hashlib import blake2b
 import numpy as np
 from numpy.typing import NDArray
 
+from store.event_rows import ORDER_UPDATED
 from store.ingest.canonical import CanonicalRows
 from store.ingest.ordinals import OrdinalCounter
 from store.ingest.texts import Texts, distinct_rows
@@ -87,7 +91,7 @@ def identify(rows: CanonicalRows, source: str, equals: OrdinalCounter) -> RowIde
             own[row] = content
     for row in np.flatnonzero(ordinals > 0).tolist():
         own[row] = _digest(own[row] + int(ordinals[row]).to_bytes(8, "big"))
-    return RowIdentities(own, *orders.heads(own))
+    return RowIdentities(own, *orders.heads(own, _tellings(rows.take(orders.updates), source)))
 
 
 def message_ordinals(source: str, message_ids: Texts, messages: OrdinalCounter) -> NDArray[np.int64]:
@@ -110,6 +114,8 @@ class _Orders:
         Event, customer, and order id or "".
     of_row : int64, one a row
         Index into these.
+    updates : intp
+        The rows that update an order.
     """
 
     def __init__(self, rows: CanonicalRows) -> None:
@@ -117,9 +123,17 @@ class _Orders:
         self.of_row, first = distinct_rows(columns)
         self.texts = [[text or "" for text in column.take(first).tolist()] for column in columns]
         self._alone = np.flatnonzero(~rows.order_id.given)
+        self.updates = np.flatnonzero(rows.order_id.given & rows.event.where(ORDER_UPDATED.__eq__))
 
-    def heads(self, own: list[bytes]) -> tuple[list[bytes], NDArray[np.int64]]:
-        """Return identities of heads, and the index of each row's head among them."""
+    def heads(self, own: list[bytes], tellings: list[bytes]) -> tuple[list[bytes], NDArray[np.int64]]:
+        """Return identities of heads, and the index of each row's head among them.
+
+        Parameters
+        ----------
+        own : list of 16 bytes, one a row
+        tellings : list of bytes, one an update
+            By `_tellings`.
+        """
         # Without an order id a row is an event by itself, or an order of one line: its head is as itself, and that
         # which its group would have is left empty.
         heads = [
@@ -128,7 +142,13 @@ class _Orders:
         ]
         of_row = self.of_row.copy()
         of_row[self._alone] = len(heads) + np.arange(len(self._alone))
-        return heads + [own[row] for row in self._alone.tolist()], of_row
+        heads += [own[row] for row in self._alone.tolist()]
+        # The head that all updates of an order would have goes unused: each has one of its own.
+        numbers: dict[bytes, int] = {}
+        for row, telling in zip(self.updates.tolist(), tellings, strict=True):
+            head = _digest(heads[of_row[row]] + telling)
+            of_row[row] = numbers.setdefault(head, len(heads) + len(numbers))
+        return heads + list(numbers), of_row
 
 
 def _contents(rows: CanonicalRows, source: str, orders: _Orders, order: NDArray[np.int64]) -> list[bytes]:
@@ -155,6 +175,20 @@ def _messages(source: str, message_ids: Texts) -> list[bytes]:
     # No text holds NUL, so that what is joined by it can't be cut in another way.
     distinct = [_digest(f"message\0{source}\0{message_id}".encode()) for message_id in (*message_ids.values, "")]
     return [distinct[code] for code in message_ids.codes.tolist()]
+
+
+def _tellings(updates: CanonicalRows, source: str) -> list[bytes]:
+    """Return what tells the updates of one order apart: their message, or without its id the instant as reported.
+
+    A message that is sent again keeps its id, but its instant may be corrected otherwise, or be that of its receipt.
+    """
+    messages = _messages(source, updates.message_id)
+    return [
+        message if ordinal >= 0 else b"at\0" + at.to_bytes(8, "big", signed=True)
+        for message, ordinal, at in zip(
+            messages, updates.message_ordinal.tolist(), updates.reported_at.tolist(), strict=True
+        )
+    ]
 
 
 def _bits(numbers: NDArray[np.float64]) -> NDArray[np.int64]:

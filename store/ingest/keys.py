@@ -34,16 +34,18 @@ class KeyCache:
     ----------
     created : set of str
         The texts that the last call of `keys` has stored.
+    always : tuple of int
+        Values of what else a new row holds, from now on.
 
     Notes
     -----
-    What it has found it remembers, up to half a million texts; a transaction that is rolled back takes the rows back
-    but not the memory, so the cache must not outlive it.
+    What it has found it remembers, up to half a million texts. A transaction that is rolled back takes the rows back
+    but not the memory: the cache must not outlive it, or be told of it by `rolled_back`.
     """
 
     def __init__(self, connection: Connection, table: str, column: str, **always: int) -> None:
         self._connection = connection
-        self._always = tuple(always.values())
+        self.always = tuple(always.values())
         self._keys: dict[str, int] = {}
         # The keys of the texts that were last asked for by code: chunks are written in several transactions.
         self._values: tuple[str, ...] = ()
@@ -60,17 +62,22 @@ class KeyCache:
 
     def keys(self, texts: Iterable[str]) -> dict[str, int]:
         """Return the key of each text; the mapping holds at least these texts."""
-        wanted = set(texts)
+        asked = set(texts)
+        wanted = self._unknown(asked)
         if len(self._keys) + len(wanted) > _LARGEST_CACHE:
-            self._keys.clear()
+            self._clear()
+            wanted = asked
         self.created = set()
         for step in self._steps:
-            # Not a difference of sets: that would walk through all that is remembered.
-            wanted = {text for text in wanted if text not in self._keys}
             if not wanted:
                 break
             self._keys.update(step(sorted(wanted)))
+            wanted = self._unknown(wanted)
         return self._keys
+
+    def _unknown(self, texts: set[str]) -> set[str]:
+        # Not a difference of sets: that would walk through all that is remembered.
+        return {text for text in texts if text not in self._keys}
 
     def of(self, texts: Texts) -> NDArray[np.int64]:
         """Return the key of each row's text, 0 for none."""
@@ -85,7 +92,18 @@ class KeyCache:
 
     def forget(self) -> None:
         """Remember nothing: somebody else may have taken rows away."""
+        self._clear()
+        self._forget_codes()
+
+    def rolled_back(self) -> None:
+        """Remember nothing, and make anew what it needs on the connection."""
+        self.forget()
+        self._is_ready = False
+
+    def _clear(self) -> None:
         self._keys.clear()
+
+    def _forget_codes(self) -> None:
         self._values, self._by_code = (), np.zeros(1, dtype=np.int64)
 
     def _find(self, texts: list[str]) -> dict[str, int]:
@@ -95,7 +113,7 @@ class KeyCache:
 
     def _add(self, texts: list[str]) -> dict[str, int]:
         self._prepare()
-        always = [[value] * len(texts) for value in self._always]
+        always = [[value] * len(texts) for value in self.always]
         added = dict(self._new.add(self._connection, [texts, *always]))
         self.created = set(added)
         return added

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, text
 
 from store.engine import Database
+from store.ingest.activity import Activity, record
 from store.ingest.staging import StagingTable
 
-__all__ = ["CellError", "Rejection", "RejectionLog"]
+__all__ = ["CellError", "RejectedRows", "Rejection", "RejectionLog"]
 
 _ROWS_A_TRANSACTION = 2_000
 _LONGEST_VALUE = 200
@@ -75,8 +76,34 @@ class Rejection:
         )
 
 
+class RejectedRows:
+    """Writes rejected rows, inside the transactions that the caller begins.
+
+    Parameters
+    ----------
+    connection : Connection
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def prepare(self) -> None:
+        """Make what it needs on the connection."""
+        _ROWS.create(self._connection)
+
+    def keep(
+        self, rejections: Sequence[Rejection], *, file: str, file_hash: bytes, source_id: int, received_at: int
+    ) -> None:
+        """Store rejections of different lines, as `RejectionLog` is told of them."""
+        of_file = (file_hash, _printable(file), source_id, received_at)
+        rows = [(*of_file, row.line, row.column, row.value, row.code, row.reason) for row in rejections]
+        if rows:
+            _ROWS.fill(self._connection, list(zip(*rows, strict=True)))
+            _ROWS.run(self._connection, _KEEP)
+
+
 class RejectionLog:
-    """Keeps the rejected rows of one file in `rejected_row`.
+    """Keeps the rejected rows of one file in `rejected_row`, and counts them.
 
     Parameters
     ----------
@@ -104,10 +131,13 @@ class RejectionLog:
     ) -> None:
         self._database = database
         self._connection = connection
+        self._file = file
         self._file_hash = file_hash
-        self._of_file = (file_hash, _printable(file), source_id, received_at)
+        self._source_id = source_id
+        self._received_at = received_at
+        self._rows = RejectedRows(connection)
         with database.transaction(connection):
-            _ROWS.create(connection)
+            self._rows.prepare()
 
     def clear(self) -> None:
         """Forget what an earlier run rejected of this file, so that a repaired mapping leaves nothing stale."""
@@ -128,13 +158,16 @@ class RejectionLog:
         """Store rejections."""
         ordered = sorted(rejections, key=lambda rejection: rejection.line)
         for start in range(0, len(ordered), _ROWS_A_TRANSACTION):
+            some = ordered[start : start + _ROWS_A_TRANSACTION]
             with self._database.transaction(self._connection):
-                rows = [
-                    (*self._of_file, row.line, row.column, row.value, row.code, row.reason)
-                    for row in ordered[start : start + _ROWS_A_TRANSACTION]
-                ]
-                _ROWS.fill(self._connection, list(zip(*rows, strict=True)))
-                _ROWS.run(self._connection, _KEEP)
+                self._rows.keep(
+                    some,
+                    file=self._file,
+                    file_hash=self._file_hash,
+                    source_id=self._source_id,
+                    received_at=self._received_at,
+                )
+                record(self._connection, [Activity(self._source_id, self._received_at, rejected=len(some))])
 
 
 def _printable(value: str) -> str:

@@ -1,27 +1,23 @@
-"""Writes canonical rows: short transactions that add what is new and leave what is already there."""
+"""Writes canonical rows: adds what is new and leaves what is already there."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, text
 
 from store.bulk_load import Values, load
-from store.engine import Database
-from store.ingest.batch import Batch, EventDetails, KnownEvents, Rows, optional
-from store.ingest.canonical import CanonicalRows
-from store.ingest.checkpoints import Checkpoints
-from store.ingest.identity import RowIdentities
+from store.ingest.batch import Batch, KnownEvents, Rows, optional
 from store.ingest.keys import KeyCache
+from store.ingest.known_customers import KnownCustomers
 from store.ingest.orders import HeadDetails, LineContent, OrderComparison, StoredHead, merge
-from store.ingest.pace import SECONDS_ALONE, SECONDS_AMONG_OTHERS, Pace
-from store.ingest.proven_keys import OtherWriters
+from store.ingest.prepared_rows import PreparedRows, Sender
 from store.ingest.staging import NewRows, StagingTable
+from store.ingest.written import OrderConflict, Written
 
-__all__ = ["EventWriter", "OrderConflict", "Written"]
+__all__ = ["EventWriter"]
 
 _EVENTS = NewRows(
     "event",
@@ -57,113 +53,88 @@ _UPDATE_HEAD = text(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class OrderConflict:
-    """A line of an order that another source has told otherwise.
-
-    Attributes
-    ----------
-    line : int
-        Where the row stands in its file or request.
-    order_id : str
-    reason : str
-        Names the source that has the order.
-    """
-
-    line: int
-    order_id: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """What became of some rows; the numbers and the conflicts add up to them.
-
-    Attributes
-    ----------
-    stored, already_there : int
-    conflicts : list of OrderConflict
-        Rows that were not stored.
-    refunds : list of (int, bytes)
-        Customer key and identity of each refund among those stored.
-    """
-
-    stored: int
-    already_there: int
-    conflicts: list[OrderConflict]
-    refunds: list[tuple[int, bytes]]
-
-
 class EventWriter:
-    """Writes the rows of one file or request.
+    """Writes rows of events, inside the transactions that the caller begins.
 
     Parameters
     ----------
-    database, connection
-        A connection of `Database.bulk`; the writer begins its own short transactions on it.
-    source_id : int
-        Key of the source of the rows.
-    received_at : int
-        Microseconds since 1970-01-01 UTC.
-
-    Attributes
-    ----------
-    pace : Pace
-        How many rows are best written at once.
+    connection : Connection
+        Of `Database.bulk`.
+    customers : KnownCustomers
+        Of the same connection.
     """
 
-    def __init__(self, database: Database, connection: Connection, *, source_id: int, received_at: int) -> None:
-        self.pace = Pace(SECONDS_ALONE if database.is_sqlite else SECONDS_AMONG_OTHERS)
-        self._checkpoints = Checkpoints(connection)
-        self._database = database
+    def __init__(self, connection: Connection, customers: KnownCustomers) -> None:
         self._connection = connection
-        self._source_id = source_id
-        self._received_at = received_at
-        self._customers = KeyCache(connection, "customer", "customer_id", created_at=received_at)
+        self._is_sqlite = connection.dialect.name == "sqlite"
+        self._customers = customers
         self._event_types = KeyCache(connection, "event_type", "name")
         self._products = KeyCache(connection, "product", "product_id")
         self._categories = KeyCache(connection, "category", "levels")
         self._channels = KeyCache(connection, "channel", "name")
-        self._comparison = OrderComparison()
-        self._others = OtherWriters(connection)
-        with database.transaction(connection):
-            _EVENTS.prepare(connection)
-            _LINES.prepare(connection)
-            _HEADS.create(connection)
 
-    def write(self, rows: CanonicalRows, identities: RowIdentities) -> Written:
-        """Store what is new of some thousand rows, in one transaction: all or nothing."""
-        batch = Batch(rows, identities)
-        details, order_keys = batch.details(), batch.order_keys()
-        with self.pace.of(len(rows)) as holds, self._database.transaction(self._connection):
-            holds()
-            if self._others.have_written():
-                self._forget_keys()
-            customers = self._customers.of(batch.rows.customer_id)
-            known = self._insert_events(batch, customers, details, order_keys)
-            fitting, conflicting = self._fit_lines(batch, known)
-            is_stored = known.is_new[batch.event] & ~batch.is_line
-            is_stored[self._insert_lines(batch, fitting, known)] = True
-            self._update_heads(batch, known, np.flatnonzero(is_stored & batch.is_line))
-            conflicts = self._compare(batch, conflicting, known)
-        self._checkpoints.make()
+    def prepare(self) -> None:
+        """Make what it needs on the connection, in a transaction that must not be rolled back."""
+        for new in (_EVENTS, _LINES):
+            new.prepare(self._connection)
+        _HEADS.create(self._connection)
+
+    def forget(self) -> None:
+        """Remember no keys: others may have taken the rows away."""
+        for keys in self._all_keys():
+            keys.forget()
+
+    def rolled_back(self) -> None:
+        """Remember nothing of a transaction that was taken back."""
+        for keys in self._all_keys():
+            keys.rolled_back()
+
+    def add(self, prepared: PreparedRows, sender: Sender, comparison: OrderComparison) -> Written:
+        """Store what is new.
+
+        Parameters
+        ----------
+        prepared : PreparedRows
+            Some thousand rows, of customers who are held.
+        sender : Sender
+        comparison : OrderComparison
+            What it has counted of the same file or request before.
+        """
+        erased: list[int] = []
+        customers = self._customers.of(prepared.batch.rows.customer_id)
+        if not customers.all():
+            kept = self._customers.of(prepared.rows.customer_id) > 0
+            erased = prepared.rows.line[~kept].tolist()
+            if not kept.any():
+                return Written(0, 0, np.empty(0, dtype=np.int64), [], erased, [], None)
+            prepared = prepared.only(kept)
+            customers = self._customers.of(prepared.batch.rows.customer_id)
+        batch = prepared.batch
+        known = self._insert_events(prepared, customers, sender)
+        fitting, conflicting = self._fit_lines(batch, known, sender)
+        is_stored = known.is_new[batch.event] & ~batch.is_line
+        is_stored[self._insert_lines(batch, fitting, known)] = True
+        self._update_heads(batch, known, np.flatnonzero(is_stored & batch.is_line))
+        conflicts = self._compare(batch, conflicting, known, comparison)
+        taken = ~np.isin(batch.rows.line, np.array([conflict.line for conflict in conflicts], dtype=np.int64))
         refunds = np.flatnonzero(is_stored & batch.is_refund).tolist()
         stored = int(np.count_nonzero(is_stored))
         return Written(
-            stored,
-            len(rows) - stored - len(conflicts),
-            conflicts,
-            [(int(customers[row]), batch.own[row]) for row in refunds],
+            stored=stored,
+            already_there=len(prepared.rows) - stored - len(conflicts),
+            new=batch.rows.line[is_stored],
+            conflicts=conflicts,
+            erased=erased,
+            refunds=[(int(customers[row]), batch.own[row]) for row in refunds],
+            occurred_at=int(batch.rows.occurred_at[taken].max()) if taken.any() else None,
         )
 
-    def _forget_keys(self) -> None:
-        for keys in (self._customers, self._event_types, self._products, self._categories, self._channels):
-            keys.forget()
+    def _all_keys(self) -> tuple[KeyCache, ...]:
+        return self._customers, self._event_types, self._products, self._categories, self._channels
 
-    def _insert_events(
-        self, batch: Batch, customers: NDArray[np.int64], details: EventDetails, order_keys: list[int | None]
-    ) -> KnownEvents:
+    def _insert_events(self, prepared: PreparedRows, customers: NDArray[np.int64], sender: Sender) -> KnownEvents:
         """Store events by themselves and heads of orders; return what is known of all of them then."""
+        batch, details = prepared.batch, prepared.details
         connection, rows, first = self._connection, batch.rows, batch.first
         channels = self._channels.of(details.channel)
         added = _EVENTS.add(
@@ -173,12 +144,12 @@ class EventWriter:
                 self._event_types.of(rows.event)[first],
                 details.occurred_at,
                 details.reported_at,
-                [self._received_at] * len(first),
-                [self._source_id] * len(first),
+                [sender.received_at] * len(first),
+                [sender.source_id] * len(first),
                 batch.has_message_id[first],
                 batch.heads,
                 rows.order_id.take(first).tolist(),
-                order_keys,
+                prepared.order_keys,
                 np.where(batch.is_line, np.nan, rows.value * rows.rate)[first],
                 optional(channels, channels == 0),
                 details.properties.tolist(),
@@ -189,14 +160,14 @@ class EventWriter:
         stored = self._stored_heads(
             [head for head, named in zip(batch.heads, is_order, strict=True) if named and head not in new]
         )
-        return KnownEvents.of(batch, new, stored, self._source_id)
+        return KnownEvents.of(batch, new, stored, sender.source_id)
 
     def _stored_heads(self, identities: Sequence[bytes]) -> dict[bytes, StoredHead]:
         """Read the heads of orders that were there before, and keep others from changing them meanwhile."""
         if not identities:
             return {}
         _HEADS.fill(self._connection, [identities])
-        lock = "" if self._database.is_sqlite else " FOR NO KEY UPDATE OF e"
+        lock = "" if self._is_sqlite else " FOR NO KEY UPDATE OF e"
         return {
             bytes(identity): StoredHead(event_id, source_id, bool(has_message_id), HeadDetails(*details))
             for identity, event_id, source_id, has_message_id, *details in _HEADS.run(
@@ -204,11 +175,11 @@ class EventWriter:
             )
         }
 
-    def _fit_lines(self, batch: Batch, known: KnownEvents) -> tuple[Rows, Rows]:
+    def _fit_lines(self, batch: Batch, known: KnownEvents, sender: Sender) -> tuple[Rows, Rows]:
         """Return the lines that their orders take, and those that must be compared with what the order has."""
         # Without an order id, a head that is there has its line.
         lines = batch.is_line & (known.event_id > 0)[batch.event]
-        fits = (known.source_id == self._source_id)[batch.event] & (
+        fits = (known.source_id == sender.source_id)[batch.event] & (
             known.has_message_id[batch.event] == batch.has_message_id
         )
         return np.flatnonzero(lines & fits), np.flatnonzero(lines & ~fits)
@@ -271,7 +242,9 @@ class EventWriter:
                 ],
             )
 
-    def _compare(self, batch: Batch, lines: Rows, known: KnownEvents) -> list[OrderConflict]:
+    def _compare(
+        self, batch: Batch, lines: Rows, known: KnownEvents, comparison: OrderComparison
+    ) -> list[OrderConflict]:
         """Return the lines that their order, told by another source, does not have already."""
         if not len(lines):
             return []
@@ -289,7 +262,7 @@ class EventWriter:
                 strict=True,
             )
         ]
-        are_there = self._comparison.already_there(self._connection, contents)
+        are_there = comparison.already_there(self._connection, contents)
         sources = {row.id: row.name for row in self._connection.execute(text("SELECT id, name FROM source"))}
         order_ids = rows.order_id.tolist()
         conflicts = []

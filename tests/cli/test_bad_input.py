@@ -196,15 +196,26 @@ def test_a_file_that_can_not_be_written(regulars: Regulars, at: At, tmp_path: Pa
     assert "No such file or directory" in regulars("at-risk", "--csv", tmp_path / "none" / "list.csv").complaint()
 
 
-def test_serve_listens_on_loopback_only(regulars: Regulars, at: At, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_serve_without_any_key_starts_only_if_told_to(regulars: Regulars, at: At) -> None:
     at("scored")
+    told = regulars("serve").complaint()
+    assert "There is no key yet" in told
+    assert "regulars keys create --scope admin, or set REGULARS_OPEN=1" in told
+
+
+def test_serve_without_any_key_listens_on_loopback_only(
+    regulars: Regulars, at: At, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at("scored")
+    monkeypatch.setenv("REGULARS_OPEN", "1")
     for host in ("0.0.0.0", "shop.example", "::"):  # noqa: S104  # what is refused
         monkeypatch.setenv("REGULARS_HOST", host)
-        assert f"REGULARS_HOST is {host}: the service asks for no key" in regulars("serve").complaint()
+        assert f"REGULARS_HOST is {host}: without any key" in regulars("serve").complaint()
 
 
 def test_serve_says_that_a_port_is_in_use(regulars: Regulars, at: At, monkeypatch: pytest.MonkeyPatch) -> None:
     at("scored")
+    monkeypatch.setenv("REGULARS_OPEN", "1")
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         monkeypatch.setenv("REGULARS_PORT", str(port))

@@ -380,6 +380,7 @@ def test_serve_answers_and_ends_with_its_worker_when_told_to(
     at("scored")
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
+    monkeypatch.setenv("REGULARS_OPEN", "1")
     monkeypatch.setenv("REGULARS_PORT", str(port))
     arguments = [sys.executable, "-m", "cli", "serve"]
     server = subprocess.Popen(arguments, env=_environment(), stdout=subprocess.PIPE, text=True, start_new_session=True)

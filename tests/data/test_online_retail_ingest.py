@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from store.engine import Database
 from store.ingest import EventMapping, IngestReport, ingest_events
-from store.ingest.write import EventWriter
+from store.ingest.file_writer import FileWriter
 from store.settings import load_settings
 from tests.conftest import shared_data
 from tests.store.ingest.stored import stored_events, stored_lines, stored_rejections
@@ -57,16 +57,16 @@ def fingerprint(database: Database) -> str:
 def test_interrupted_once_then_whole_then_again_it_is_stored_exactly_once(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write, calls = EventWriter.write, 0
+    write, calls = FileWriter.write, 0
 
-    def fails_once(self: EventWriter, *arguments: Any) -> Any:
+    def fails_once(self: FileWriter, *arguments: Any) -> Any:
         nonlocal calls
         calls += 1
         if calls == 40:
             raise OSError("the power failed")
         return write(self, *arguments)
 
-    monkeypatch.setattr(EventWriter, "write", fails_once)
+    monkeypatch.setattr(FileWriter, "write", fails_once)
     with pytest.raises(OSError, match="the power failed"):
         ingest(database, online_retail())
     with database.read() as session:

@@ -25,8 +25,9 @@ class MeasuresOfOne:
         self._zone = ZoneInfo(timezone)
         self._last_day = self._day(as_of - timedelta(microseconds=1))
         self._prices = prices
-        self._rows = [row for row in rows if row.at < as_of]
-        self._entries = net_one_customer(self._rows).entries
+        netted = net_one_customer([row for row in rows if row.at < as_of])
+        self._entries = netted.entries
+        self._lines = [line for line in netted.lines if line.row.is_line and line.until is None]
 
     def __call__(self, aggregate: Aggregate) -> float:
         """Measure; NaN where there is nothing to measure by."""
@@ -60,8 +61,8 @@ class MeasuresOfOne:
         return min(days, default=math.nan)
 
     def _of_lines(self, measure: Measure, newest: int, oldest: float) -> float:
-        everything = [row for row in self._rows if row.action == "order" and row.is_line]
-        lines = [row for row in everything if newest <= self._ago(row.at) < oldest]
+        known = [line for line in self._lines if newest <= self._ago(line.ordered_at) < oldest]
+        lines = [line.row for line in known]
         values: Counter[str] = Counter()
         for row in lines:
             if row.category is not None and row.value is not None:
@@ -77,8 +78,10 @@ class MeasuresOfOne:
         if measure == Measure.CATEGORIES:
             return len({_department(row) for row in lines if row.category is not None})
         if measure == Measure.NEW_PRODUCT_LINES:
-            known = [row for row in lines if row.product is not None]
-            return sum(not any(e.product == row.product and e.at < row.at for e in everything) for row in known)
+            first_at: dict[int | None, datetime] = {}
+            for line in self._lines:
+                first_at[line.row.product] = min(line.ordered_at, first_at.get(line.row.product, line.ordered_at))
+            return sum(e.row.product is not None and e.ordered_at == first_at[e.row.product] for e in known)
         if measure == Measure.PRODUCT_TOP_LINES:
             return max(Counter(row.product for row in lines if row.product is not None).values(), default=math.nan)
         if measure == Measure.CATEGORY_TOP_VALUE:
@@ -102,11 +105,11 @@ class MeasuresOfOne:
 
     def _of_refunds(self, measure: Measure, newest: int, oldest: float) -> float:
         if measure == Measure.ORDERED_VALUE:
-            # A late line belongs to the day of its order.
+            # A late line, or an update, belongs to the day of its order.
             ordered = [
                 (self._entries[entry.order].at if entry.kind == ADJUSTMENT else entry.at, entry.value)
                 for entry in self._entries
-                if entry.row.action == "order"
+                if entry.row.action in ("order", "update") and entry.kind != OTHER
             ]
             return math.fsum(value for at, value in ordered if newest <= self._ago(at) < oldest)
         refunds = [

@@ -14,7 +14,7 @@ from features.line_log import LineLog
 __all__ = ["assert_same_attributes", "assert_same_lines", "assert_same_log", "meanings"]
 
 _ENTRIES = ("offsets", "occurred_at", "day", "kind", "order", "is_purchase", "value", "event_type", "channel")
-_LINES = ("offsets", "occurred_at", "day", "order", "quantity", "value", "discount")
+_LINES = ("offsets", "occurred_at", "day", "order", "quantity", "value", "discount", "ordered_at", "until")
 
 
 def assert_same_log(found: EventLog, expected: EventLog) -> None:

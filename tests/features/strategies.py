@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from features.calendar import LocalCalendar
 from features.event_log import EventLog
-from features.netting import NO_ORDER, NO_PRODUCT, ROW_ORDER, ROW_OTHER, ROW_REFUND, RawEvents, net
+from features.netting import NO_ORDER, NO_PRODUCT, ROW_ORDER, ROW_OTHER, ROW_REFUND, ROW_UPDATE, RawEvents, net
 
 __all__ = [
     "CATEGORIES",
@@ -32,12 +32,13 @@ __all__ = [
     "refunded",
     "snapshot_days",
     "to_log",
+    "updated",
 ]
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 EVENT_TYPES = (
-    *("Order Cancelled", "Order Completed", "Order Refunded", "Product Viewed"),
-    *("Session Started", "product_viewed"),
+    *("Order Cancelled", "Order Completed", "Order Refunded", "Order Updated"),
+    *("Product Viewed", "Session Started", "product_viewed"),
 )
 CATEGORIES = (
     '{"department": "Food", "aisle": "Cake"}',
@@ -55,15 +56,26 @@ _FIRST_DAY = date(2022, 9, 1)
 _LONGEST_HISTORY = 800
 
 
+_NAMES = {
+    "order": "Order Completed",
+    "update": "Order Updated",
+    "refund": "Order Refunded",
+    "other": "Product Viewed",
+}
+_Action = Literal["order", "update", "refund", "other"]
+_ACTIONS: dict[_Action, int] = {"order": ROW_ORDER, "update": ROW_UPDATE, "refund": ROW_REFUND, "other": ROW_OTHER}
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One row of `RawEvents` in words; `order` is the order's number, made or named.
 
-    An order or refund is told as a line if it has a number or anything that only lines have.
+    An order, update or refund is told as a line if it has a number or anything that only lines have. Rows that update
+    one order at one instant are one update if they have the same message.
     """
 
     at: datetime
-    action: Literal["order", "refund", "other"]
+    action: _Action
     order: str | None = None
     product: int | None = None
     quantity: float | None = None
@@ -74,14 +86,12 @@ class Row:
     discount: float | None = None
     channel: str | None = None
     properties: str | None = None
+    message: int = 0
 
     @property
     def name(self) -> str:
         """Name of the event."""
-        return (
-            self.event
-            or {"order": "Order Completed", "refund": "Order Refunded", "other": "Product Viewed"}[self.action]
-        )
+        return self.event or _NAMES[self.action]
 
     @property
     def is_line(self) -> bool:
@@ -117,6 +127,21 @@ def bought(
     )
 
 
+def updated(
+    at: datetime,
+    value: float | None = None,
+    *,
+    order: str | None = None,
+    product: int | None = None,
+    quantity: float | None = None,
+    customer: str = "c",
+    category: str | None = None,
+    message: int = 0,
+) -> Row:
+    """Return a line of what an order is from an instant on."""
+    return Row(at, "update", order, product, quantity, value, customer, category=category, message=message)
+
+
 def refunded(
     at: datetime,
     value: float | None = None,
@@ -139,7 +164,7 @@ def did(
     channel: str | None = None,
     properties: str | None = None,
 ) -> Row:
-    """Return something that is neither order nor refund."""
+    """Return something that is neither order nor update nor refund."""
     return Row(at, "other", value=value, customer=customer, event=event, channel=channel, properties=properties)
 
 
@@ -165,9 +190,7 @@ def raw_events(rows: Sequence[Row], customer_ids: Sequence[str] = ()) -> RawEven
         customer_ids=ids,
         customer=np.array([ids.index(row.customer) for row in rows], dtype=np.int64),
         occurred_at=np.array([microseconds(row.at) for row in rows], dtype=np.int64),
-        action=np.array(
-            [{"order": ROW_ORDER, "refund": ROW_REFUND, "other": ROW_OTHER}[row.action] for row in rows], dtype=np.int8
-        ),
+        action=np.array([_ACTIONS[row.action] for row in rows], dtype=np.int8),
         group=np.array([groups.setdefault(_group(i, row), 7 * len(groups)) for i, row in enumerate(rows)], np.int64),
         order_key=np.array([NO_ORDER if row.order is None else key[row.order] for row in rows], dtype=np.int64),
         product=np.array([NO_PRODUCT if row.product is None else row.product for row in rows], dtype=np.int64),
@@ -191,6 +214,8 @@ def _code(names: Sequence[str], name: str | None) -> int:
 
 
 def _group(position: int, row: Row) -> object:
+    if row.action == "update" and row.order is not None:
+        return row.customer, row.order, row.at, row.message
     return (row.customer, row.order) if row.action == "order" and row.order is not None else position
 
 
@@ -211,19 +236,19 @@ _properties = st.sampled_from((None, '{"plan": "basic"}', '{"plan": "plus"}'))
 
 
 @st.composite
-def _rows(draw: st.DrawFn, longest_days: int) -> Row:
+def _rows(draw: st.DrawFn, longest_days: int, actions: Sequence[_Action]) -> Row:
     # Few hours a day, so that events of one instant and of one local day are common.
     start = datetime(_FIRST_DAY.year, _FIRST_DAY.month, _FIRST_DAY.day, tzinfo=UTC)
     at = start + timedelta(days=draw(st.integers(0, longest_days)), hours=draw(st.sampled_from((0, 4, 12, 23))))
     customer = draw(st.sampled_from(("ada", "bob", "Łucja")))
-    action = draw(st.sampled_from(("order", "order", "order", "refund", "other")))
+    action = draw(st.sampled_from(actions))
     channel = draw(st.sampled_from((None, *CHANNELS)))
     if action == "other":
-        event = draw(st.sampled_from(EVENT_TYPES[3:]))
+        event = draw(st.sampled_from(EVENT_TYPES[4:]))
         return did(at, draw(_values), customer, event=event, channel=channel, properties=draw(_properties))
     row = Row(
         at,
-        "order" if action == "order" else "refund",
+        action,
         draw(_orders),
         draw(_products),
         draw(_quantities),
@@ -233,12 +258,22 @@ def _rows(draw: st.DrawFn, longest_days: int) -> Row:
     )
     if action == "refund":
         return row
+    if action == "update":
+        row = replace(row, message=draw(st.sampled_from((0, 0, 1))))
     return replace(row, category=draw(st.sampled_from((None, *CATEGORIES))), discount=draw(_discounts))
 
 
-def histories(max_rows: int = 40, longest_days: int = _LONGEST_HISTORY) -> st.SearchStrategy[list[Row]]:
-    """Histories of up to three customers, in no order: orders of several lines, refunds of all sorts, other events."""
-    return st.lists(_rows(longest_days), max_size=max_rows)
+def histories(
+    max_rows: int = 40, longest_days: int = _LONGEST_HISTORY, *, updates: bool = False
+) -> st.SearchStrategy[list[Row]]:
+    """Histories of up to three customers, in no order: orders of several lines, refunds of all sorts, other events.
+
+    With updates, also of orders that are not known yet, at the instant of other rows, and such that change nothing.
+    """
+    actions: list[_Action] = ["order", "order", "order", "refund", "other"]
+    if updates:
+        actions += ["update", "update"]
+    return st.lists(_rows(longest_days, actions), max_size=max_rows)
 
 
 def snapshot_days() -> st.SearchStrategy[int]:

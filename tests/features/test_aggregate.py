@@ -30,6 +30,7 @@ from tests.features.strategies import (
     refunded,
     snapshot_days,
     to_log,
+    updated,
 )
 
 PRICES = {"Food": 2.5, "Somewhere else": 1.0}
@@ -63,7 +64,7 @@ def measured(rows: list[Row], *aggregates: Aggregate, at: datetime | None = None
 
 
 @PROPERTY
-@given(histories(), snapshot_days(), st.sampled_from(TIMEZONES), st.integers(0, 24 * 60))
+@given(histories(updates=True), snapshot_days(), st.sampled_from(TIMEZONES), st.integers(0, 24 * 60))
 def test_every_measure_equals_the_plain_oracle(history: list[Row], day: int, timezone: str, minutes: int) -> None:
     as_of = EPOCH + timedelta(days=day, minutes=minutes)
     rows = [history[i] for i in as_rows_of_time(history)]
@@ -76,7 +77,7 @@ def test_every_measure_equals_the_plain_oracle(history: list[Row], day: int, tim
 
 
 @PROPERTY
-@given(histories(), snapshot_days(), st.integers(0, 24 * 60), st.sampled_from(TIMEZONES))
+@given(histories(updates=True), snapshot_days(), st.integers(0, 24 * 60), st.sampled_from(TIMEZONES))
 def test_nothing_at_or_after_the_snapshot_changes_any_measure_bit_for_bit(
     history: list[Row], day: int, minutes: int, timezone: str
 ) -> None:
@@ -88,7 +89,7 @@ def test_nothing_at_or_after_the_snapshot_changes_any_measure_bit_for_bit(
 
 
 @PROPERTY
-@given(histories(), st.data())
+@given(histories(updates=True), st.data())
 def test_what_happens_at_the_very_instant_of_the_snapshot_is_not_seen(history: list[Row], data: st.DataObject) -> None:
     if not history:
         return
@@ -100,7 +101,7 @@ def test_what_happens_at_the_very_instant_of_the_snapshot_is_not_seen(history: l
 
 
 @PROPERTY
-@given(histories(), snapshot_days())
+@given(histories(updates=True), snapshot_days())
 def test_one_customer_alone_measures_bit_for_bit_as_among_others(history: list[Row], day: int) -> None:
     log = to_log(history)
     snapshot = Snapshot.at_midnight(day, log.calendar)
@@ -118,7 +119,7 @@ def _bits(log: EventLog, snapshot: Snapshot) -> bytes:
 
 @PROPERTY
 @given(
-    histories(),
+    histories(updates=True),
     st.lists(st.tuples(snapshot_days(), st.integers(0, 24 * 60)), min_size=1, max_size=4),
     st.sampled_from(TIMEZONES),
 )
@@ -243,6 +244,34 @@ def test_refunds_leave_lines_as_they_were_ordered() -> None:
         8.0,
         2.0,
     ]
+
+
+def test_an_update_replaces_lines_from_its_own_instant_on_and_on_the_day_of_the_order() -> None:
+    rows = [
+        bought(_day(1), 8.0, order="A", product=1, quantity=2.0),
+        bought(_day(40), 3.0, order="B", product=2, quantity=1.0),
+        updated(_day(60), 4.0, order="A", product=2, quantity=1.0),
+        updated(_day(60), 1.0, order="A", product=3, quantity=5.0),
+    ]
+    measures = (Measure.LINES, Measure.LINE_ORDERS, Measure.LINE_VALUE, Measure.QUANTITY, Measure.NEW_PRODUCT_LINES)
+    ever, recent = [Aggregate(m) for m in measures], [Aggregate(m, 70) for m in measures]
+    before, after = _day(60), _day(60) + timedelta(microseconds=1)
+    assert measured(rows, *ever, at=before) == [2.0, 2.0, 11.0, 3.0, 2.0]
+    # Product 2 was first bought with A now, and no longer with B.
+    assert measured(rows, *ever, at=after) == [3.0, 2.0, 8.0, 7.0, 2.0]
+    assert measured(rows, *recent) == [1.0, 1.0, 3.0, 1.0, 0.0]
+
+
+def test_an_update_is_no_refund_and_its_order_is_worth_what_it_says_on_its_own_day() -> None:
+    rows = [
+        bought(_day(1), 8.0, order="A", product=1),
+        bought(_day(50), 5.0),
+        refunded(_day(55), 2.0, order="A"),
+        updated(_day(60), 4.0, order="A", product=1),
+    ]
+    measures = (Measure.REFUNDS, Measure.REFUNDED_VALUE, Measure.ORDERED_VALUE, Measure.VALUE, Measure.FIRST_DAY_VALUE)
+    assert measured(rows, *(Aggregate(m) for m in measures)) == [1.0, 2.0, 9.0, 7.0, 2.0]
+    assert measured(rows, Aggregate(Measure.ORDERED_VALUE, 60), Aggregate(Measure.PURCHASE_DAYS, 60)) == [5.0, 1.0]
 
 
 def test_concentration_is_one_for_one_category_and_the_sum_of_squared_shares_of_several() -> None:

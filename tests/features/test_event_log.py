@@ -30,7 +30,7 @@ def _known(rows: Sequence[Row], learnt: Sequence[Learnt], customer_ids: Sequence
 
 
 @PROPERTY
-@given(histories(), learnings(), st.randoms(use_true_random=False))
+@given(histories(updates=True), learnings(), st.randoms(use_true_random=False))
 def test_logs_of_some_customers_joined_in_any_order_are_the_log_of_all(
     history: list[Row], learnt: list[Learnt], random: Random
 ) -> None:
@@ -42,7 +42,7 @@ def test_logs_of_some_customers_joined_in_any_order_are_the_log_of_all(
 
 
 @PROPERTY
-@given(histories(), learnings())
+@given(histories(updates=True), learnings())
 def test_taking_a_customer_is_netting_that_customer_alone(history: list[Row], learnt: list[Learnt]) -> None:
     log = _known(history, learnt)
     for i, customer in enumerate(log.customer_ids):
@@ -50,7 +50,7 @@ def test_taking_a_customer_is_netting_that_customer_alone(history: list[Row], le
 
 
 @PROPERTY
-@given(histories(), learnings(), st.data())
+@given(histories(updates=True), learnings(), st.data())
 def test_the_log_before_an_instant_is_that_of_what_was_known_then(
     history: list[Row], learnt: list[Learnt], data: st.DataObject
 ) -> None:

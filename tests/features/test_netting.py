@@ -1,4 +1,4 @@
-"""What refunds and cancellations take back, case by case."""
+"""What updates make of orders, and what refunds and cancellations take back, case by case."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from features.calendar import LocalCalendar
 from features.event_log import ADJUSTMENT, ORDER, OTHER, UNMATCHED_REFUND
 from features.netting import net
-from tests.features.strategies import Row, bought, did, raw_events, refunded
+from tests.features.strategies import Row, bought, did, raw_events, refunded, updated
 
 # What one entry is: kind, position of its order, whether that is a purchase now, value.
 Entry = tuple[int, int, bool, float]
@@ -210,6 +210,143 @@ def test_an_order_wholly_refunded_is_a_purchase_again_with_a_late_line() -> None
     found = entries(bought(on(1), 10.0, order="A"), refunded(on(2), order="A"), bought(on(3), 6.0, order="A"))
     assert [entry[2] for entry in found] == [True, False, True]
     assert worth(found) == {0: (6.0, True)}
+
+
+def test_an_update_replaces_the_lines_of_its_order_from_its_own_time_on() -> None:
+    found = entries(
+        bought(on(1), 10.0, order="A", product=1),
+        bought(on(2), 7.0, order="B", product=1),
+        updated(on(3), 4.0, order="A", product=2),
+        updated(on(3), 3.0, order="A", product=3),
+    )
+    assert found == [(ORDER, 0, True, 10.0), (ORDER, 1, True, 7.0), (ADJUSTMENT, 0, True, -3.0)]
+
+
+def test_an_update_bears_the_name_of_the_order_that_it_changes() -> None:
+    rows = [bought(on(1), 10.0, order="A"), updated(on(2), 4.0, order="A"), updated(on(3), order="A")]
+    log, _ = net(raw_events(rows), LocalCalendar("UTC"))
+    names = [log.event_types[code] for code in log.event_type]
+    assert names == ["Order Completed", "Order Completed", "Order Updated"]
+
+
+def test_each_update_replaces_the_one_before() -> None:
+    found = entries(
+        bought(on(1), 10.0, order="A"),
+        *(updated(on(2 + i), value, order="A", product=i) for i, value in enumerate((4.0, 25.0, 6.0))),
+    )
+    assert worth(found) == {0: (6.0, True)}
+    assert [entry[3] for entry in found] == [10.0, -6.0, 21.0, -19.0]
+
+
+def test_an_update_of_an_order_that_is_not_known_is_the_order() -> None:
+    rows = [updated(on(2), 4.0, order="A", product=1), updated(on(2), 3.0, order="A", product=2)]
+    assert entries(*rows, refunded(on(3), 4.0, order="A", product=1)) == [
+        (ORDER, 0, True, 7.0),
+        (ADJUSTMENT, 0, True, -4.0),
+    ]
+
+
+def test_an_order_that_comes_with_an_earlier_instant_is_the_order_and_the_update_changes_it() -> None:
+    update = updated(on(2), 4.0, order="A")
+    assert entries(bought(on(1), 10.0, order="A"), update) == [(ORDER, 0, True, 10.0), (ADJUSTMENT, 0, True, -6.0)]
+
+
+def test_an_order_completed_after_an_update_of_it_is_not_counted_twice() -> None:
+    found = entries(updated(on(1), 4.0, order="A"), bought(on(2), 3.0, order="A"), bought(on(2), 2.0, order="A"))
+    assert found == [(ORDER, 0, True, 4.0), (ADJUSTMENT, 0, True, 1.0)]
+
+
+def test_an_order_of_another_customer_or_number_is_not_updated() -> None:
+    found = entries(
+        bought(on(1), 10.0, order="A", customer="a"),
+        bought(on(1), 10.0, order="B", customer="b"),
+        updated(on(2), 4.0, order="A", customer="b"),
+    )
+    assert found == [(ORDER, 0, True, 10.0), (ORDER, 0, True, 10.0), (ORDER, 1, True, 4.0)]
+
+
+@pytest.mark.parametrize("update", [updated(on(2), order="A"), updated(on(2), 4.0, product=1)])
+def test_an_update_that_says_nothing_or_names_no_order_is_kept_and_changes_nothing(update: Row) -> None:
+    found, unmatched = netted(bought(on(1), 10.0, order="A", product=1), update)
+    assert found == [(ORDER, 0, True, 10.0), (OTHER, -1, False, update.value or 0.0)]
+    assert unmatched == [False, False]
+
+
+def test_a_line_that_comes_later_than_its_telling_adds_to_what_the_order_is_then() -> None:
+    found = entries(bought(on(1), 10.0, order="A"), updated(on(2), 4.0, order="A"), bought(on(3), 5.0, order="A"))
+    assert worth(found) == {0: (9.0, True)}
+
+
+def test_at_one_instant_the_order_comes_first_then_its_update_then_the_refund() -> None:
+    found = entries(
+        refunded(on(1), 4.0, order="A", product=2),
+        updated(on(1), 4.0, order="A", product=2),
+        bought(on(1), 10.0, order="A"),
+    )
+    assert found == [(ORDER, 0, True, 10.0), (ADJUSTMENT, 0, True, -6.0), (ADJUSTMENT, 0, False, -4.0)]
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_of_two_updates_at_one_instant_that_holds_whose_first_row_stands_later(known: bool) -> None:
+    lines = [
+        updated(on(2), 4.0, order="A", message=1),
+        updated(on(2), 7.0, order="A", message=2),
+        updated(on(2), 1.0, order="A", message=1),
+        updated(on(2), 2.0, order="A", message=2),
+    ]
+    found = entries(*([bought(on(1), 10.0, order="A")] if known else []), *lines)
+    assert worth(found) == {0: (9.0, True)}
+
+
+def test_a_refund_by_product_after_an_update_finds_the_new_lines_only() -> None:
+    found, unmatched = netted(
+        bought(on(1), 10.0, order="A", product=1, quantity=1.0),
+        updated(on(2), 8.0, order="A", product=2, quantity=2.0),
+        refunded(on(3), 4.0, product=2, quantity=1.0),
+        refunded(on(4), 10.0, product=1, quantity=1.0),
+    )
+    assert found[2:] == [(ADJUSTMENT, 0, True, -4.0), (UNMATCHED_REFUND, -1, False, -10.0)]
+    assert unmatched == [False, False, False, True]
+
+
+def test_what_was_taken_back_before_an_update_stays_taken_back() -> None:
+    rows = [bought(on(1), 10.0, order="A"), refunded(on(2), 6.0, order="A"), updated(on(3), 8.0, order="A")]
+    assert worth(entries(*rows)) == {0: (2.0, True)}
+    # The order gives no more than it has left, and then it is wholly refunded.
+    found, unmatched = netted(*rows, refunded(on(4), 5.0, order="A"))
+    assert found[3:] == [(ADJUSTMENT, 0, False, -2.0), (UNMATCHED_REFUND, -1, False, -3.0)]
+    assert unmatched[3]
+
+
+def test_lines_of_an_order_that_was_refunded_before_its_update_give_no_more_than_is_left() -> None:
+    rows = [
+        bought(on(1), 20.0, order="A", product=1, quantity=2.0),
+        refunded(on(2), product=1, quantity=1.0),
+        updated(on(3), 20.0, order="A", product=1, quantity=2.0),
+        updated(on(3), 5.0, order="A", product=2, quantity=1.0),
+    ]
+    assert worth(entries(*rows)) == {0: (15.0, True)}
+    assert worth(entries(*rows, refunded(on(4), product=1, quantity=1.0))) == {0: (5.0, True)}
+    assert worth(entries(*rows, refunded(on(4), product=1, quantity=2.0))) == {0: (0.0, False)}
+    assert worth(entries(*rows, refunded(on(4), order="A"))) == {0: (0.0, False)}
+
+
+def test_an_update_to_less_than_was_taken_back_leaves_nothing_until_the_next_leaves_something() -> None:
+    rows = [bought(on(1), 10.0, order="A"), refunded(on(2), 6.0, order="A"), updated(on(3), 5.0, order="A")]
+    assert worth(entries(*rows)) == {0: (0.0, False)}
+    assert worth(entries(*rows, updated(on(4), 9.0, order="A"))) == {0: (3.0, True)}
+
+
+def test_an_update_to_lines_that_are_free_leaves_a_purchase_where_nothing_was_taken_back() -> None:
+    assert worth(entries(bought(on(1), 10.0, order="A"), updated(on(2), 0.0, order="A"))) == {0: (0.0, True)}
+
+
+@pytest.mark.parametrize("refund", [refunded(on(2), order="A"), refunded(on(2), 10.0, order="A")])
+def test_an_update_does_not_bring_back_an_order_that_was_wholly_refunded_but_a_late_line_does(refund: Row) -> None:
+    rows = [bought(on(1), 10.0, order="A"), refund, updated(on(3), 25.0, order="A")]
+    assert entries(*rows)[2:] == [(ADJUSTMENT, 0, False, 0.0)]
+    assert netted(*rows, refunded(on(4), 1.0, order="A"))[1] == [False, False, False, True]
+    assert worth(entries(*rows, bought(on(4), 6.0, order="A"))) == {0: (6.0, True)}
 
 
 def test_unmatched_flags_stand_at_the_rows_as_given() -> None:

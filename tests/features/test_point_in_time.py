@@ -27,7 +27,7 @@ from tests.features.strategies import (
 
 
 @PROPERTY
-@given(histories(), snapshot_days(), st.integers(0, 24 * 60), st.sampled_from(TIMEZONES))
+@given(histories(updates=True), snapshot_days(), st.integers(0, 24 * 60), st.sampled_from(TIMEZONES))
 def test_events_at_or_after_the_snapshot_change_nothing_bit_for_bit(
     history: list[Row], day: int, minutes: int, timezone: str
 ) -> None:
@@ -40,7 +40,7 @@ def test_events_at_or_after_the_snapshot_change_nothing_bit_for_bit(
 
 
 @PROPERTY
-@given(histories(), st.data())
+@given(histories(updates=True), st.data())
 def test_an_event_at_the_very_instant_of_the_snapshot_is_not_seen(history: list[Row], data: st.DataObject) -> None:
     if not history:
         return

@@ -27,6 +27,8 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from fastapi.testclient import TestClient
 
+__all__ = ["Bundles", "Shop", "TestClient"]
+
 _numbers = itertools.count()
 
 
@@ -175,7 +177,7 @@ class _Serving:
     def __enter__(self) -> Shop:
         log = io.StringIO()
         app = create_app(self._settings, now=lambda: NOW, log_to=log)
-        client = self._stack.enter_context(TestClient(app, raise_server_exceptions=False))
+        client = self._stack.enter_context(TestClient(app, "http://localhost", raise_server_exceptions=False))
         database = Database(self._settings.database_url)
         self._stack.callback(database.close)
         return Shop(database, self._settings, client, log)

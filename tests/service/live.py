@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import uvicorn
 
 from service.app import create_app
+from service.clock import Clock
 from store.settings import Settings
 from tests.service.shop import NOW
 
@@ -18,9 +19,9 @@ _SECONDS_TO_START = 30
 
 
 @contextmanager
-def live(settings: Settings) -> Iterator[str]:
+def live(settings: Settings, now: Clock = lambda: NOW) -> Iterator[str]:
     """Serve in a thread, on a port that the system chooses; yields the root address."""
-    app = create_app(settings, now=lambda: NOW, log_to=io.StringIO())
+    app = create_app(settings, now=now, log_to=io.StringIO())
     config = uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, access_log=False, ws="none")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import insert
+from sqlalchemy import insert, text
 
 from features.build import FeatureFrame, build_features
 from features.calendar import LocalCalendar
@@ -75,8 +75,10 @@ class Registered:
     test_metrics: dict[str, Any]
 
 
-def settings_for(url: str, bundle_dir: Path, *, as_of: datetime | None = AS_OF) -> Settings:
-    return load_settings(database_url=url, bundle_dir=bundle_dir, as_of=as_of, log_format="json")
+def settings_for(url: str, bundle_dir: Path, *, as_of: datetime | None = AS_OF, **others: object) -> Settings:
+    """Settings of a service that is open, as long as no test makes a key."""
+    given = {"open": True, "log_format": "json"} | others
+    return load_settings(database_url=url, bundle_dir=bundle_dir, as_of=as_of, **given)
 
 
 def fill(database: Database) -> None:
@@ -106,6 +108,11 @@ def fill(database: Database) -> None:
         session.execute(insert(Customer), customers)
         session.execute(insert(CustomerAttribute), attributes)
         session.execute(insert(Event), events)
+        if not database.is_sqlite:
+            # PostgreSQL numbers what comes later by itself, and doesn't look at what is there.
+            for table in ("source", "event_type", "customer", "event"):
+                last = f"SELECT max(id) FROM {table}"
+                session.execute(text(f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), ({last}))"))
 
 
 def add_order(database: Database, customer_key: int, occurred_at: datetime, value: float) -> None:

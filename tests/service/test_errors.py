@@ -101,6 +101,7 @@ def _problem(response: Any, status: int) -> dict[str, Any]:
     assert problem["status"] == status
     assert problem["instance"] == f"urn:uuid:{UUID(response.headers['x-request-id'])}"
     assert problem["title"]
+    assert (problem["type"], problem["detail"]) == (f"urn:regulars:problem:{problem['code']}", problem["message"])
     return problem
 
 

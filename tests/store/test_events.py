@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from features.calendar import LocalCalendar
 from features.event_log import ADJUSTMENT, ORDER, OTHER, UNMATCHED_REFUND, EventLog
+from features.line_log import STILL_HOLDS
 from features.netting import net
 from store.customer_keys import among
 from store.engine import Database
@@ -39,9 +40,11 @@ from tests.features.strategies import (
     as_rows_of_time,
     bought,
     did,
+    microseconds,
     raw_events,
     refunded,
     to_log,
+    updated,
 )
 from tests.store.builders import NOW, add_attributes, add_customers, add_facts
 from tests.store.statements import statements_of
@@ -95,7 +98,7 @@ def random_facts(seed: int, *, customers: int, facts: int) -> list[Row]:
         elif kind < 0.85:
             drawn.append(replace(fact, action="refund"))
         else:
-            event, properties = by.choice(EVENT_TYPES[3:]), by.choice((None, '{"a": 1}', '{"a": 2}'))
+            event, properties = by.choice(EVENT_TYPES[4:]), by.choice((None, '{"a": 1}', '{"a": 2}'))
             drawn.append(did(at, fact.value, customer, event=event, channel=fact.channel, properties=properties))
     return drawn
 
@@ -145,6 +148,26 @@ def test_a_refund_by_order_takes_from_that_order_and_one_by_product_from_the_new
         (ADJUSTMENT, 0, False, -10.0),
         (ADJUSTMENT, 1, True, -10.0),
     ]
+
+
+def test_an_update_replaces_its_order_from_its_own_time_on(database: Database) -> None:
+    facts = [
+        updated(on(3), 4.0, order="A", product=2),
+        bought(on(1), 10.0, order="A", product=1),
+        updated(on(4), order="A"),
+        updated(on(2), 6.0, order="B"),
+        refunded(on(5), product=2),
+    ]
+    assert entries(database, facts) == [
+        (ORDER, 0, True, 10.0),
+        (ORDER, 1, True, 6.0),
+        (ADJUSTMENT, 0, True, -6.0),
+        (OTHER, -1, False, 0.0),
+        (ADJUSTMENT, 0, False, -4.0),
+    ]
+    lines = read_log(database, UTC_DAYS).lines
+    assert lines.until.tolist() == [microseconds(on(3)), STILL_HOLDS, STILL_HOLDS]
+    assert lines.ordered_at.tolist() == [microseconds(on(day)) for day in (1, 2, 1)]
 
 
 def test_a_refund_of_a_value_only_lowers_value_where_it_names_no_order_and_its_order_where_it_does(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from threading import Event, Thread
 
@@ -11,9 +12,11 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
-from store import registry, runs
+from store import registry, runs, tables
+from store.erasure import hide_customer
+from store.keyed_hash import KeyedHash
 from store.scores import published_run
-from store.tables import ScoringRun, TrainingRun
+from store.tables import Customer, ScoringRun, TrainingRun
 from tests.shop import REQUEST
 from tests.shop_databases import Shop
 from training import execution, worker
@@ -164,3 +167,24 @@ def test_a_stopped_worker_begins_nothing(trained: Shop) -> None:
     with trained.database.read() as session:
         (run,) = session.scalars(select(ScoringRun))
     assert run.status == "queued"
+
+
+def test_a_worker_goes_on_with_an_erasure_that_was_cut_off(untrained: Shop) -> None:
+    hide_customer(untrained.database, "k0001", KeyedHash(b"k" * 32), now=untrained.clock())
+
+    def erased() -> bool:
+        with untrained.database.read() as session:
+            return session.scalars(select(Customer.customer_id).where(Customer.erased_at.is_not(None))).all() == []
+
+    assert not erased()
+    _work_until(untrained, erased)
+
+
+def test_a_worker_deletes_what_is_older_than_the_setting_says(untrained: Shop) -> None:
+    shop = replace(untrained, settings=untrained.settings.model_copy(update={"retention_days": 1}))
+
+    def nothing_old() -> bool:
+        with shop.database.read() as session:
+            return session.scalars(select(tables.Event.id).limit(1)).all() == []
+
+    _work_until(shop, nothing_old)

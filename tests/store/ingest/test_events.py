@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from store.engine import Database
 from store.ingest import EventMapping, Join, ingest_events
-from store.ingest.write import EventWriter
+from store.ingest.file_writer import FileWriter
 from store.settings import load_settings
 from tests.conftest import shared_data
 from tests.store.ingest.conftest import EVENTS, LINES, Ingest, at_most, lines
@@ -68,9 +68,9 @@ def test_what_another_writer_takes_away_meanwhile_leaves_no_key_without_its_row(
     ingest: Ingest, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     at_most(monkeypatch, 2)
-    write, calls = EventWriter.write, 0
+    write, calls = FileWriter.write, 0
 
-    def erases_before(self: EventWriter, *arguments: Any) -> Any:
+    def erases_before(self: FileWriter, *arguments: Any) -> Any:
         nonlocal calls
         calls += 1
         if calls == 3:
@@ -81,7 +81,7 @@ def test_what_another_writer_takes_away_meanwhile_leaves_no_key_without_its_row(
 
     if not database.is_sqlite:
         pytest.skip("PostgreSQL refuses the key of a row that is not there")
-    monkeypatch.setattr(EventWriter, "write", erases_before)
+    monkeypatch.setattr(FileWriter, "write", erases_before)
     report = ingest(lines(*(f"anna,2024-01-05,o{row},pen,1,3" for row in range(8))))
     assert report.stored == 8
     assert len(stored_lines(database)) == 4

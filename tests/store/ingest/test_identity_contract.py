@@ -10,6 +10,7 @@ from datetime import timedelta
 
 from store.engine import Database
 from store.ingest import EventMapping, IngestReport
+from store.ingest.identity import order_key
 from tests.store.ingest.conftest import EVENTS, LINES, RECEIVED_AT, Ingest, events, lines
 from tests.store.ingest.stored import stored_events, stored_lines
 
@@ -62,6 +63,30 @@ def test_an_order_id_of_another_customer_or_event_is_another_order(ingest: Inges
     ingest(lines(ORDER[0], ORDER[0].replace("anna", "ben")))
     ingest(lines(ORDER[0]), replace(LINES, event="Order Updated"))
     assert len(stored_events(database)) == 3
+
+
+UPDATES = replace(LINES, event="Order Updated")
+
+
+def test_each_instant_at_which_an_order_is_updated_is_an_event_with_lines_of_its_own(
+    ingest: Ingest, database: Database
+) -> None:
+    content = lines(*ORDER, *(row.replace("2024-01-05", "2024-01-06") for row in ORDER), ORDER[0].replace("o1", "o2"))
+    assert counts(ingest(content, UPDATES)) == (5, 5, 0, 0)
+    assert [(event[2] // 86_400_000_000, event[7]) for event in stored_events(database)] == [
+        (19_727, "o1"),
+        (19_727, "o2"),
+        (19_728, "o1"),
+    ]
+    of_events = [line[0] for line in stored_lines(database)]
+    assert sorted(of_events.count(event[6]) for event in stored_events(database)) == [1, 2, 2]
+    assert counts(ingest(content, UPDATES)) == (5, 0, 5, 0)
+    assert {event[8] for event in stored_events(database)} == {order_key("o1"), order_key("o2")}
+
+
+def test_an_update_without_an_order_id_is_an_event_of_its_own(ingest: Ingest, database: Database) -> None:
+    assert counts(ingest(lines("anna,2024-01-05,,pen,2,3.00", "anna,2024-01-05,,pen,2,3.00"), UPDATES)) == (2, 2, 0, 0)
+    assert len(stored_events(database)) == 2
 
 
 def test_a_line_without_an_order_id_is_an_order_of_its_own(ingest: Ingest, database: Database) -> None:
@@ -122,6 +147,17 @@ def test_with_a_message_id_a_row_is_the_message_and_its_place_within_it(ingest: 
     # The same messages a second time, though a value was rounded otherwise.
     assert counts(ingest(MESSAGE_FILE.replace(",7\n", ",7.01\n"), MESSAGES)) == (3, 0, 3, 0)
     assert all(event[5] for event in stored_events(database))
+
+
+def test_an_update_with_a_message_id_is_its_message_though_its_instant_is_told_otherwise(
+    ingest: Ingest, database: Database
+) -> None:
+    updates = replace(MESSAGES, event="Order Updated")
+    assert counts(ingest(MESSAGE_FILE, updates)) == (3, 3, 0, 0)
+    assert counts(ingest(MESSAGE_FILE.replace("2024-01-05", "2024-01-05T00:00:01Z"), updates)) == (3, 0, 3, 0)
+    assert counts(ingest(MESSAGE_FILE.replace("m1", "m3"), updates)) == (3, 2, 1, 0)
+    of_events = [line[0] for line in stored_lines(database)]
+    assert sorted(of_events.count(event[6]) for event in stored_events(database)) == [1, 2, 2]
 
 
 def test_a_rejected_row_of_a_message_repaired_shifts_no_other(ingest: Ingest, database: Database) -> None:

@@ -1,0 +1,202 @@
+"""Everything that is held of one customer, as one JSON document for the customer to have."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import select, tuple_
+from sqlalchemy.orm import Session
+
+from store.engine import Database
+from store.held_customer import HeldCustomer, find_held
+from store.rejected_rows import rejected_rows_that_show
+from store.scores import SCORE_COLUMNS, published_run
+from store.tables import (
+    Category,
+    Channel,
+    CustomerAttribute,
+    Event,
+    EventType,
+    OrderLine,
+    Product,
+    Score,
+    SegmentMembership,
+    Source,
+)
+from store.tables.base import from_microseconds
+
+__all__ = ["export_customer"]
+
+_EVENTS_A_READ = 500
+_AS_JSON = ("clv_reasons", "reasons", "propensities")
+
+
+def export_customer(database: Database, customer_id: str) -> Iterator[str]:
+    """Write everything that is held of a customer as one JSON document, in pieces.
+
+    However many events there are, only some hundreds are in memory, and each read is short; what is stored meanwhile
+    may be in the document or not.
+
+    Parameters
+    ----------
+    database : Database
+    customer_id : str
+        Any id of the customer.
+
+    Returns
+    -------
+    iterator of str
+        Together one JSON object: `customer_ids` (the customer's own first), `known_since`, `attributes` (every
+        version), `score` (of the published run), `segment_memberships`, `rejected_rows` (those that show an id),
+        `events` (with lines). Instants are ISO 8601 in UTC; null stands for "does not apply" or "not told".
+
+    Raises
+    ------
+    UnknownCustomerError
+        At once, not with the first piece.
+    """
+    with database.read() as session:
+        held = find_held(session, customer_id)
+        head = {
+            "customer_ids": held.customer_ids,
+            "known_since": _instant(min(row.created_at for row in held.rows)),
+            "attributes": _attributes(session, held),
+            "score": _score(session, held),
+            "segment_memberships": _memberships(session, held),
+        }
+    return _document(database, held, head)
+
+
+def _document(database: Database, held: HeldCustomer, head: Mapping[str, Any]) -> Iterator[str]:
+    yield _json(head).removesuffix("}")
+    yield ', "rejected_rows": ['
+    yield from _joined(_rejected_rows(database, held))
+    yield '], "events": ['
+    yield from _joined(_events(database, held))
+    yield "]}\n"
+
+
+def _joined(items: Iterator[Mapping[str, Any]]) -> Iterator[str]:
+    for i, item in enumerate(items):
+        yield f"{', ' if i else ''}{_json(item)}"
+
+
+def _attributes(session: Session, held: HeldCustomer) -> list[dict[str, Any]]:
+    query = select(CustomerAttribute).where(CustomerAttribute.customer_key.in_(held.keys))
+    rows = session.scalars(query.order_by(CustomerAttribute.name, CustomerAttribute.learnt_at))
+    return [
+        {
+            "name": row.name,
+            "kind": row.kind,
+            "value": row.number if row.kind == "number" else row.text,
+            "learnt_at": _instant(from_microseconds(row.learnt_at)) if row.learnt_at else None,
+        }
+        for row in rows
+    ]
+
+
+def _score(session: Session, held: HeldCustomer) -> dict[str, Any] | None:
+    run = published_run(session)
+    score = None if run is None else session.get(Score, (run.id, held.key))
+    if run is None or score is None:
+        return None
+    values = {name: getattr(score, name) for name in SCORE_COLUMNS}
+    told = {name: None if values[name] is None else json.loads(values[name]) for name in _AS_JSON}
+    return {
+        "scoring_run": run.id,
+        "as_of": _instant(run.as_of),
+        "model_version": run.model_version,
+        "policy_version": run.policy_version,
+        **values,
+        **told,
+    }
+
+
+def _memberships(session: Session, held: HeldCustomer) -> list[dict[str, Any]]:
+    query = select(SegmentMembership).where(SegmentMembership.customer_key.in_(held.keys))
+    rows = session.scalars(query.order_by(SegmentMembership.entered_at, SegmentMembership.segment))
+    return [
+        {"segment": row.segment, "entered_at": _instant(row.entered_at), "left_at": _instant(row.left_at)}
+        for row in rows
+    ]
+
+
+def _rejected_rows(database: Database, held: HeldCustomer) -> Iterator[dict[str, Any]]:
+    for row in rejected_rows_that_show(database, held.customer_ids):
+        yield {
+            "file": row.file,
+            "line": row.line,
+            "column": row.column,
+            "value": row.value,
+            "code": row.code,
+            "reason": row.reason,
+            "received_at": _instant(row.received_at),
+        }
+
+
+def _events(database: Database, held: HeldCustomer) -> Iterator[dict[str, Any]]:
+    place = tuple_(Event.occurred_at, Event.id)
+    query = (
+        select(Event, EventType.name, Source.name, Channel.name)
+        .join(EventType, EventType.id == Event.event_type_id)
+        .outerjoin(Source, Source.id == Event.source_id)
+        .outerjoin(Channel, Channel.id == Event.channel_id)
+        .where(Event.customer_key.in_(held.keys))
+        .order_by(Event.occurred_at, Event.id)
+        .limit(_EVENTS_A_READ)
+    )
+    last: tuple[datetime, int] | None = None
+    while True:
+        with database.read() as session:
+            rows = session.execute(query if last is None else query.where(place > last)).all()
+            lines = _lines(session, [event.id for event, *_ in rows])
+        for event, event_type, source, channel in rows:
+            yield {
+                "event": event_type,
+                "occurred_at": _instant(event.occurred_at),
+                "reported_at": _instant(event.reported_at),
+                "received_at": _instant(event.received_at),
+                "source": source,
+                "channel": channel,
+                "order_id": event.order_id,
+                "value": event.value,
+                "properties": None if event.properties is None else json.loads(event.properties),
+                "lines": lines.get(event.id, []),
+            }
+        if len(rows) < _EVENTS_A_READ:
+            return
+        last = (rows[-1][0].occurred_at, rows[-1][0].id)
+
+
+def _lines(session: Session, events: Sequence[int]) -> dict[int, list[dict[str, Any]]]:
+    query = (
+        select(OrderLine, Product.product_id, Category.levels)
+        .outerjoin(Product, Product.id == OrderLine.product_key)
+        .outerjoin(Category, Category.id == OrderLine.category_id)
+        .where(OrderLine.event_id.in_(events))
+        .order_by(OrderLine.event_id, OrderLine.occurred_at, OrderLine.identity)
+    )
+    found: dict[int, list[dict[str, Any]]] = {}
+    for line, product_id, levels in session.execute(query):
+        found.setdefault(line.event_id, []).append(
+            {
+                "occurred_at": _instant(line.occurred_at),
+                "product_id": product_id,
+                "category": None if levels is None else json.loads(levels),
+                "quantity": line.quantity,
+                "value": line.value,
+                "discount": line.discount,
+            }
+        )
+    return found
+
+
+def _instant(instant: datetime | None) -> str | None:
+    return None if instant is None else instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _json(value: Mapping[str, Any]) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)

@@ -1,0 +1,188 @@
+"""The rows of an event: of an order or refund one for each of its products, of anything else one.
+
+The names are those of the e-commerce specification, version 2, of Segment.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import NamedTuple
+
+from store.events import ORDER_COMPLETED, REFUND_EVENTS
+from store.ingest.calls.members import Json, MemberError, as_object, read_id, read_label, read_number
+from store.ingest.calls.told import Row
+from store.ingest.cells import as_number
+from store.ingest.rejections import CellError
+from store.settings import Settings
+
+__all__ = ["EventRows"]
+
+_ORDERS = (ORDER_COMPLETED, "Order Updated")
+_ORDER_REFUNDED = "Order Refunded"
+_WHERE = "properties."
+_MOST_PRODUCTS = 5_000
+
+_written = json.JSONEncoder(ensure_ascii=False).encode
+
+
+class EventRows:
+    """Makes the rows of events.
+
+    Parameters
+    ----------
+    settings : Settings
+        For the currency of the business and the rates of others.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._currency = settings.currency
+        self._rates = settings.currency_rates
+
+    def of(self, event: str, properties: Json, message_id: str | None) -> list[Row]:
+        """Return the rows of one event.
+
+        An order's line is worth its price times its quantity, 1 unless it says otherwise. Lines without a price share
+        what is left of the order's sum by their quantities, so that the lines make the sum. An order without lines is
+        worth its sum: `revenue`, else `total` less `shipping` and `tax`, else `value`. A refund's lines take back their
+        quantity, or the whole line where they name none. What is negative in an order is a refund, as in files.
+
+        Parameters
+        ----------
+        event : str
+        properties : mapping
+        message_id : str or None
+            Holds the lines of an order together that has no id.
+
+        Raises
+        ------
+        MemberError
+        """
+        if event not in _ORDERS and event not in REFUND_EVENTS:
+            value = _value(properties)
+            return [Row(event, None, None, None, math.nan, value, self._rate(properties, value))]
+        order_id = read_id(properties, "order_id", _WHERE)
+        lines = _lines(properties, default_quantity=1.0 if event in _ORDERS else math.nan)
+        if not lines:
+            lines = [_Line(None, None, math.nan, _sum(properties))]
+        elif event in _ORDERS:
+            lines = _with_rest(lines, _sum(properties))
+            if order_id is None and event == ORDER_COMPLETED and len(lines) > 1:
+                order_id = message_id
+        rate = self._rate(properties, *(line.value for line in lines))
+        return [_row(event, order_id, line, rate) for line in lines]
+
+    def _rate(self, properties: Json, *values: float) -> float:
+        """Return what one unit of the values' currency is worth; where no value is known, nobody asks."""
+        if all(map(math.isnan, values)):
+            return 1.0
+        currency = read_label(properties, "currency", _WHERE)
+        if currency is None or currency.upper() == self._currency:
+            return 1.0
+        rate = self._rates.get(currency.upper())
+        if rate is None:
+            reason = (
+                f"is not the currency of the business ({self._currency}), and no rate is set for it; "
+                "set one in REGULARS_CURRENCY_RATES"
+            )
+            raise MemberError(f"{_WHERE}currency", currency, "currency", reason)
+        if any(math.isinf(value * rate) for value in values):
+            raise MemberError(f"{_WHERE}currency", currency, "number", "makes the value too large for a number")
+        return rate
+
+
+class _Line(NamedTuple):
+    """What a product's entry says; fields as in `Row`."""
+
+    product: str | None
+    category: str | None
+    quantity: float
+    value: float
+
+
+def _row(event: str, order_id: str | None, line: _Line, rate: float) -> Row:
+    product, category, quantity, value = line
+    if event == ORDER_COMPLETED and (value if math.isnan(quantity) else quantity) < 0:
+        event = _ORDER_REFUNDED
+    if event in REFUND_EVENTS:
+        quantity, value = abs(quantity), abs(value)
+    return Row(event, order_id, product, category, quantity, value, rate)
+
+
+def _lines(properties: Json, default_quantity: float) -> list[_Line]:
+    products = properties.get("products")
+    if products is None:
+        return []
+    path = f"{_WHERE}products"
+    if not isinstance(products, list):
+        raise MemberError(path, products, "products", "is not a list of products")
+    if len(products) > _MOST_PRODUCTS:
+        reason = f"holds {len(products):,} products; expected at most {_MOST_PRODUCTS:,}"
+        raise MemberError(path, products, "too_many", reason)
+    return [
+        _line(as_object(product, f"{path}[{place}]"), f"{path}[{place}]", default_quantity)
+        for place, product in enumerate(products)
+        if product is not None
+    ]
+
+
+def _line(product: Json, path: str, default_quantity: float) -> _Line:
+    where = f"{path}."
+    product_id = read_id(product, "product_id", where) or read_id(product, "sku", where)
+    quantity, price = read_number(product, "quantity", where), read_number(product, "price", where)
+    if product_id is None and math.isnan(price):
+        raise MemberError(path, product, "product", "names neither product_id nor sku nor price; expected one of them")
+    if math.isnan(quantity):
+        quantity = default_quantity
+    value = quantity * price + 0.0  # -0.0 becomes 0.0, as in files
+    if math.isinf(value):
+        raise MemberError(f"{where}price", price, "number", "times the quantity is too large for a number")
+    # Lists and objects are no name of a category, and no reason to refuse an order.
+    told = product.get("category")
+    category = None if isinstance(told, (dict, list)) else read_label(product, "category", where)
+    return _Line(product_id, category and f'{{"category": {_written(category)}}}', quantity, value)
+
+
+def _with_rest(lines: list[_Line], order_sum: float) -> list[_Line]:
+    """Let the lines of unknown value share what the others leave of a sum, by their quantities."""
+    unknown = [line.quantity for line in lines if math.isnan(line.value)]
+    rest = order_sum - sum(line.value for line in lines if not math.isnan(line.value))
+    quantity = sum(unknown)
+    is_shared = (min(unknown, default=0.0) >= 0 or max(unknown, default=0.0) <= 0) and math.isfinite(quantity)
+    if not quantity or not is_shared or not math.isfinite(rest):
+        return lines
+    # Prices that make more than the sum leave nothing to share.
+    rest = rest if rest * quantity > 0 else 0.0
+    return [
+        line._replace(value=rest * (line.quantity / quantity) + 0.0) if math.isnan(line.value) else line
+        for line in lines
+    ]
+
+
+def _sum(properties: Json) -> float:
+    """Return the sum of an order without shipping and tax, NaN if it is not told."""
+    revenue = read_number(properties, "revenue", _WHERE)
+    if not math.isnan(revenue):
+        return revenue
+    total = read_number(properties, "total", _WHERE)
+    if math.isnan(total):
+        return read_number(properties, "value", _WHERE)
+    for name in ("shipping", "tax"):
+        part = read_number(properties, name, _WHERE)
+        total -= 0.0 if math.isnan(part) else part
+    if math.isinf(total):
+        raise MemberError(f"{_WHERE}total", None, "number", "less shipping and tax is too large for a number")
+    return total
+
+
+def _value(properties: Json) -> float:
+    """Return what an event that is no order is worth: `value` or else `revenue`, NaN if neither is a finite number."""
+    for name in ("value", "revenue"):
+        try:
+            number = as_number(properties.get(name))
+        except CellError:
+            # Any event may call something a value that is none, and keeps it among its properties.
+            continue
+        if number is not None:
+            return number
+    return math.nan

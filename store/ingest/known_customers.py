@@ -1,0 +1,109 @@
+"""Whom ids stand for: customers, those into whom others were merged, and nobody where they were erased."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Connection
+
+from store.ingest.erased_ids import ErasedIds
+from store.ingest.keys import KeyCache
+from store.ingest.texts import Texts
+from store.keyed_hash import KeyedHash
+
+__all__ = ["ChangedMeanwhileError", "KnownCustomers"]
+
+_HIDDEN = 0
+
+
+class ChangedMeanwhileError(Exception):
+    """What is remembered of customers is so no more; to be begun again, once it has been forgotten."""
+
+
+class KnownCustomers(KeyCache):
+    """Finds the keys of the customers for whom ids stand, and stores ids that are new.
+
+    The key of an id that was merged is that of the customer it was merged into; that of one that was erased is 0.
+
+    Parameters
+    ----------
+    connection : Connection
+        What it works on, inside the transactions that the caller begins.
+    keyed_hash : KeyedHash
+        Under the key under which ids were erased.
+    created_at : int
+        Microseconds since 1970-01-01 UTC, of customers that are new.
+    """
+
+    def __init__(self, connection: Connection, keyed_hash: KeyedHash, *, created_at: int) -> None:
+        super().__init__(connection, "customer", "customer_id", created_at=created_at)
+        self._erased = ErasedIds(connection, keyed_hash)
+        self._merged: set[str] = set()
+        self._is_sqlite = connection.dialect.name == "sqlite"
+        self._select = (
+            "SELECT c.customer_id, CASE WHEN c.erased_at IS NOT NULL OR target.erased_at IS NOT NULL "
+            f"THEN {_HIDDEN} ELSE coalesce(c.merged_into, c.id) END, c.merged_into IS NOT NULL "
+            f"FROM {self._wanted.name} i JOIN customer c ON c.customer_id = i.customer_id "
+            "LEFT JOIN customer target ON target.id = c.merged_into"
+        )
+
+    def is_merged(self, customer_id: str) -> bool:
+        """Whether an id, which was asked for before, stands for another customer."""
+        return customer_id in self._merged
+
+    def stands_for(self, customer_ids: Iterable[str], key: int) -> None:
+        """Remember that ids stand for another customer from now on."""
+        for customer_id in customer_ids:
+            self._merged.add(customer_id)
+            self._keys[customer_id] = key
+        self._forget_codes()
+
+    def hold(self, keys: Iterable[int], *, to_merge: bool = False) -> None:
+        """Keep others from merging or erasing customers until the transaction ends.
+
+        Parameters
+        ----------
+        keys : iterable of int
+            0 among them is passed over.
+        to_merge : bool
+            Also keep others from writing of them.
+
+        Raises
+        ------
+        ChangedMeanwhileError
+            One of them has been merged or erased since it was read.
+        """
+        # SQLite has one writer at a time.
+        wanted = sorted(set(keys) - {_HIDDEN})
+        if self._is_sqlite or not wanted:
+            return
+        # In one order, so that those who hold some of the same wait for each other and never in a circle.
+        statement = (
+            "SELECT id FROM customer WHERE id = ANY(%s) AND merged_into IS NULL AND erased_at IS NULL "
+            f"ORDER BY id FOR {'UPDATE' if to_merge else 'SHARE'}"
+        )
+        driver: Any = self._connection.connection.driver_connection
+        if len(driver.execute(statement, [wanted]).fetchall()) < len(wanted):
+            raise ChangedMeanwhileError
+
+    def hold_all(self, customer_ids: Texts) -> None:
+        """Find the customers of some rows and hold them; raises `ChangedMeanwhileError`."""
+        self.hold(np.unique(self.of(customer_ids)).tolist())
+
+    def _clear(self) -> None:
+        super()._clear()
+        self._merged.clear()
+
+    def _find(self, texts: list[str]) -> dict[str, int]:
+        self._prepare()
+        self._wanted.fill(self._connection, [texts])
+        found: Sequence[tuple[str, int, bool]] = self._wanted.run(self._connection, self._select)
+        self._merged.update(customer_id for customer_id, _, is_merged in found if is_merged)
+        return {customer_id: key for customer_id, key, _ in found}
+
+    def _add(self, texts: list[str]) -> dict[str, int]:
+        erased = self._erased.among(texts)
+        added = super()._add([text for text in texts if text not in erased])
+        return added | dict.fromkeys(erased, _HIDDEN)

@@ -1,0 +1,120 @@
+"""Live requests: what they tell, and what becomes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+from store.ingest.calls import Calls
+from store.ingest.erased_ids import rejection_of_erased
+from store.ingest.identity import identify
+from store.ingest.ordinals import OrdinalCounter
+from store.ingest.prepared_rows import PreparedRows, Sender
+from store.ingest.rejections import Rejection
+from store.tables.base import to_microseconds
+
+__all__ = ["Fate", "LiveRequest", "LiveResult", "PreparedRequest"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LiveRequest:
+    """One request as it came.
+
+    Attributes
+    ----------
+    source_id : int
+    source : str
+        Its name.
+    received_at : datetime
+        Aware.
+    calls : Calls
+    body_hash : bytes
+        SHA-256 of the body: the same body again replaces what was kept of its rejected calls.
+    """
+
+    source_id: int
+    source: str
+    received_at: datetime
+    calls: Calls
+    body_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class LiveResult:
+    """What became of the calls of one request; the three add up to them.
+
+    Attributes
+    ----------
+    stored : int
+        Calls that brought anything new.
+    already_there : int
+    rejected : list of Rejection
+        One a call, ascending by position. Of an order with several lines the others are stored.
+    """
+
+    stored: int
+    already_there: int
+    rejected: list[Rejection]
+
+
+class PreparedRequest(NamedTuple):
+    """A request with all that can be worked out before a transaction begins."""
+
+    request: LiveRequest
+    rows: PreparedRows | None
+
+    @classmethod
+    def of(cls, request: LiveRequest) -> PreparedRequest:
+        """Work it out."""
+        rows = request.calls.rows
+        if not len(rows):
+            return cls(request, None)
+        order, identities = identify(rows, request.source, OrdinalCounter()).by_head()
+        return cls(request, PreparedRows.of(rows.take(order), identities))
+
+    def customer_ids(self) -> set[str]:
+        """Return all ids that the request names."""
+        calls = self.request.calls
+        ids = {customer_id for customer_id in calls.rows.customer_id.tolist() if customer_id is not None}
+        ids.update(learnt.customer_id for learnt in calls.learnt)
+        for merge in calls.merges:
+            ids.update((merge.merged, merge.into))
+        return ids
+
+    @property
+    def sender(self) -> Sender:
+        """Who sent the request, and when it came."""
+        return Sender(self.request.source_id, to_microseconds(self.request.received_at))
+
+
+class Fate:
+    """What becomes of the calls of one request.
+
+    Attributes
+    ----------
+    stored : set of int
+        Positions of calls that bring anything new.
+    erased : set of int
+        Positions of calls of erased customers.
+    """
+
+    def __init__(self, calls: Calls) -> None:
+        self._n_calls = calls.n_read
+        self._rejected: dict[int, Rejection] = {}
+        self.stored: set[int] = set()
+        self.erased: set[int] = set()
+        self.reject(calls.rejections)
+
+    def reject(self, rejections: Iterable[Rejection]) -> None:
+        """Reject calls; of several reasons the first counts."""
+        for rejection in rejections:
+            self._rejected.setdefault(rejection.line, rejection)
+
+    def result(self) -> LiveResult:
+        """Return it, with calls of erased customers rejected."""
+        self.reject(map(rejection_of_erased, sorted(self.erased)))
+        stored = len(self.stored - self._rejected.keys())
+        rejected = [self._rejected[position] for position in sorted(self._rejected)]
+        return LiveResult(stored, self._n_calls - stored - len(rejected), rejected)

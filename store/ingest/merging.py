@@ -1,0 +1,98 @@
+"""Merges: the history of one id becomes that of the customer for whom it stands from now on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Connection, RowMapping, and_, delete, select, text, update
+
+from store.ingest.known_customers import KnownCustomers
+from store.listings import places_of
+from store.tables import Score, ScoringRun, SegmentMembership
+from store.tables.base import from_microseconds
+
+__all__ = ["Merging"]
+
+_MOVE_EVENTS = text("UPDATE event SET customer_key = :into WHERE customer_key = :merged")
+# Where the other has learnt the same at the same instant, that stays.
+_MOVE_ATTRIBUTES = text(
+    "INSERT INTO customer_attribute (customer_key, name, learnt_at, kind, number, text) "
+    "SELECT :into, name, learnt_at, kind, number, text FROM customer_attribute WHERE customer_key = :merged "
+    "ON CONFLICT (customer_key, name, learnt_at) DO NOTHING"
+)
+_REMOVE_ATTRIBUTES = text("DELETE FROM customer_attribute WHERE customer_key = :merged")
+_REDIRECT = text(
+    "UPDATE customer SET merged_into = :into WHERE id = :merged OR merged_into = :merged RETURNING customer_id"
+)
+_REMOVE_LISTING = text(
+    "DELETE FROM segment_listing "
+    "WHERE scoring_run_id = :run AND segment = :segment AND rank_value = :rank_value AND customer_key = :key"
+)
+# What says where a customer stands in lists.
+_PLACED_BY = (Score.segments, Score.value_at_risk, Score.clv, Score.churn_probability, Score.propensities)
+
+
+class Merging:
+    """Merges customers, inside the transactions that the caller begins.
+
+    Parameters
+    ----------
+    connection : Connection
+    customers : KnownCustomers
+        Of the same connection; it knows of the merges then.
+    """
+
+    def __init__(self, connection: Connection, customers: KnownCustomers) -> None:
+        self._connection = connection
+        self._customers = customers
+
+    def is_due(self, merged: str, into: str) -> bool:
+        """Say whether an id is to be merged into another.
+
+        It is not if it stands for another customer already (an id is merged once, and whoever comes first has it), if
+        both stand for the same customer, or if one of them was erased. Both have been asked for.
+        """
+        keys = self._customers.keys((merged, into))
+        both = keys[merged], keys[into]
+        return not self._customers.is_merged(merged) and all(both) and both[0] != both[1]
+
+    def merge(self, merged: str, into: str, *, now: int) -> None:
+        """Merge an id into another, where it is due; both customers are held.
+
+        Parameters
+        ----------
+        merged, into : str
+        now : int
+            Microseconds since 1970-01-01 UTC; when open stays in segments end.
+        """
+        keys = self._customers.keys((merged, into))
+        both = {"merged": keys[merged], "into": keys[into]}
+        for statement in (_MOVE_EVENTS, _MOVE_ATTRIBUTES, _REMOVE_ATTRIBUTES):
+            self._connection.execute(statement, both)
+        self._remove_scores(both["merged"])
+        self._connection.execute(
+            update(SegmentMembership)
+            .where(SegmentMembership.customer_key == both["merged"], SegmentMembership.left_at.is_(None))
+            .values(left_at=from_microseconds(now))
+        )
+        redirected = self._connection.execute(_REDIRECT, both).scalars().all()
+        self._customers.stands_for(redirected, both["into"])
+
+    def _remove_scores(self, key: int) -> None:
+        """Remove what runs say of a customer, and its places in their lists, each by its key."""
+        # Neither table has an index by customer; there are few runs.
+        runs = self._connection.scalars(select(ScoringRun.id)).all()
+        of_customer = and_(Score.scoring_run_id.in_(runs), Score.customer_key == key)
+        scores = self._connection.execute(select(Score.scoring_run_id, *_PLACED_BY).where(of_customer)).mappings().all()
+        if scores:
+            self._connection.execute(_REMOVE_LISTING, [place for row in scores for place in _places(key, row)])
+            self._connection.execute(delete(Score).where(of_customer))
+
+
+def _places(key: int, score: RowMapping) -> Iterator[dict[str, Any]]:
+    """Yield the keys of a customer's places in the lists of a run."""
+    columns = {column.key: [score[column.key]] for column in _PLACED_BY}
+    for segment, (rank_value, _) in places_of(np.array([key]), columns).items():
+        yield {"run": score["scoring_run_id"], "segment": segment, "rank_value": float(rank_value[0]), "key": key}

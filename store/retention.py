@@ -1,0 +1,256 @@
+"""Deleting what is older than it may be kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, exists, func, select, tuple_
+from sqlalchemy.orm import Session, aliased
+
+from store.bulk_read import read_blocks
+from store.customer_keys import among, between, highest_key
+from store.deletion import Deletions, deleting
+from store.engine import Database
+from store.event_rows import REFUND_EVENTS
+from store.tables import (
+    Base,
+    CustomerAttribute,
+    EventType,
+    OrderLine,
+    PublishedRun,
+    RejectedRow,
+    Score,
+    ScoringRun,
+    SegmentListing,
+    SegmentMembership,
+    SourceActivity,
+)
+from store.tables.base import to_microseconds
+
+__all__ = ["Pruned", "prune"]
+
+_CUSTOMERS_A_READ = 1_000
+_ROWS_A_READ = 2_000
+_EVENTS_A_COUNT = 2_000
+_MICROSECONDS_AN_HOUR = 3_600_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """How many rows of each kind were deleted, or would be.
+
+    Attributes
+    ----------
+    events : int
+        Orders with all that names them are several.
+    order_lines : int
+    attribute_versions : int
+        Which a newer one had superseded by then.
+    memberships : int
+        Stays in segments that had ended by then.
+    rejected_rows : int
+    source_hours : int
+        Hours of a source's activity.
+    scores, listings : int
+        Of runs that finished before then, but for the published one.
+    """
+
+    events: int
+    order_lines: int
+    attribute_versions: int
+    memberships: int
+    rejected_rows: int
+    source_hours: int
+    scores: int
+    listings: int
+
+    @property
+    def total(self) -> int:
+        """All rows."""
+        return (
+            self.events
+            + self.order_lines
+            + self.attribute_versions
+            + self.memberships
+            + self.rejected_rows
+            + self.source_hours
+            + self.scores
+            + self.listings
+        )
+
+
+def prune(
+    database: Database,
+    *,
+    before: datetime,
+    dry_run: bool = False,
+    progress: Callable[[float], None] = lambda _: None,
+) -> Pruned:
+    """Delete what is older than an instant, in short transactions.
+
+    What names an order (its refunds, cancellations and updates) goes with the order, however young it is: by itself it
+    would be taken for something else. Customers of whom nothing is left stay known. Cut off, it has deleted a part, and
+    called again it deletes the rest.
+
+    Parameters
+    ----------
+    database : Database
+    before : datetime
+        Events that occurred before it go, and what else was learnt, received or finished before it.
+    dry_run : bool
+        Count only.
+    progress : callable
+        Told the share of customers done.
+
+    Returns
+    -------
+    Pruned
+    """
+    with deleting(database) as deletions:
+        pruning = _Pruning(database, None if dry_run else deletions, before)
+        events, lines = pruning.events(progress)
+        return Pruned(
+            events=events,
+            order_lines=lines,
+            attribute_versions=pruning.attribute_versions(),
+            memberships=pruning.rows(SegmentMembership, SegmentMembership.left_at < before),
+            rejected_rows=pruning.rows(RejectedRow, RejectedRow.received_at < before),
+            source_hours=pruning.rows(
+                SourceActivity, SourceActivity.hour < to_microseconds(before) // _MICROSECONDS_AN_HOUR
+            ),
+            listings=pruning.of_old_runs(SegmentListing),
+            scores=pruning.of_old_runs(Score),
+        )
+
+
+class _Counts(NamedTuple):
+    events: int
+    lines: int
+
+
+class _Pruning:
+    """One pruning, which deletes what it finds, or counts it.
+
+    Parameters
+    ----------
+    database : Database
+    deletions : Deletions or None
+        None to count only.
+    before : datetime
+    """
+
+    def __init__(self, database: Database, deletions: Deletions | None, before: datetime) -> None:
+        self._database = database
+        self._deletions = deletions
+        self._before = before
+
+    def events(self, progress: Callable[[float], None]) -> _Counts:
+        """Delete old events with their lines, and what names an old order."""
+        events = lines = 0
+        for low, high, done in self._customers():
+            with self._database.read() as session:
+                found = _old_events(session, low, high, self._before)
+            if self._deletions is not None:
+                deleted = self._deletions.events(found)
+            else:
+                deleted = (len(found), self._lines_of(found))
+            events, lines = events + deleted[0], lines + deleted[1]
+            progress(done)
+        return _Counts(events, lines)
+
+    def attribute_versions(self) -> int:
+        """Delete versions of attributes that a newer one had superseded before the cut."""
+        version, newer = CustomerAttribute, aliased(CustomerAttribute)
+        superseded = exists().where(
+            newer.customer_key == version.customer_key,
+            newer.name == version.name,
+            newer.learnt_at > version.learnt_at,
+            newer.learnt_at <= to_microseconds(self._before),
+        )
+        total = 0
+        for low, high, _ in self._customers():
+            key = select(version.customer_key, version.name, version.learnt_at)
+            with self._database.read() as session:
+                found = session.execute(key.where(version.customer_key.between(low, high), superseded)).all()
+            total += self._delete(version, [tuple(row) for row in found])
+        return total
+
+    def of_old_runs(self, table: type[Score] | type[SegmentListing]) -> int:
+        """Delete what old scoring runs say of customers, but for the published one."""
+        published = select(PublishedRun.scoring_run_id)
+        with self._database.read() as session:
+            runs = session.scalars(
+                select(ScoringRun.id)
+                .where(ScoringRun.finished_at < self._before, ScoringRun.id.not_in(published))
+                .order_by(ScoringRun.id)
+            ).all()
+        total = 0
+        for run_id in runs:
+            of_run = table.scoring_run_id == run_id
+            if self._deletions is not None:
+                total += self._deletions.matching(table, of_run)
+            else:
+                with self._database.read() as session:
+                    total += session.scalar(select(func.count()).select_from(table).where(of_run)) or 0
+        return total
+
+    def rows(self, table: type[Base], is_old: ColumnElement[bool]) -> int:
+        """Delete the rows that meet a condition which no index serves: all are gone through in short reads."""
+        key = list(table.__table__.primary_key)
+        place = tuple_(*key)
+        query = select(*key, is_old).order_by(*key).limit(_ROWS_A_READ)
+        total = 0
+        last: tuple[Any, ...] = ()
+        while True:
+            with self._database.read() as session:
+                found = session.execute(query.where(place > last) if last else query).all()
+            total += self._delete(table, [tuple(row[:-1]) for row in found if row[-1]])
+            if len(found) < _ROWS_A_READ:
+                return total
+            last = tuple(found[-1][:-1])
+
+    def _delete(self, table: type[Base], keys: Sequence[tuple[Any, ...]]) -> int:
+        return len(keys) if self._deletions is None else self._deletions.rows(table, keys)
+
+    def _customers(self) -> Iterator[tuple[int, int, float]]:
+        with self._database.read() as session:
+            last = highest_key(session)
+        for low in range(1, last + 1, _CUSTOMERS_A_READ):
+            high = low + _CUSTOMERS_A_READ - 1
+            yield low, high, min(high / last, 1.0)
+
+    def _lines_of(self, events: Sequence[int]) -> int:
+        total, remaining = 0, iter(events)
+        while some := list(islice(remaining, _EVENTS_A_COUNT)):
+            query = select(func.count()).select_from(OrderLine).where(OrderLine.event_id.in_(some))
+            with self._database.read() as session:
+                total += session.scalar(query) or 0
+        return total
+
+
+def _old_events(session: Session, low: int, high: int, before: datetime) -> list[int]:
+    """Find the old events of customers from lowest to highest key, and what names an old order of theirs."""
+    cut = to_microseconds(before)
+    takes_back = set(session.scalars(select(EventType.id).where(EventType.name.in_(REFUND_EVENTS))))
+    found: list[int] = []
+    orders: set[tuple[int, int]] = set()
+    statement = (
+        "SELECT id, customer_key, event_type_id, order_key FROM event "
+        f"WHERE customer_key {between(low, high)} AND occurred_at < {cut}"
+    )
+    for rows in read_blocks(session, statement):
+        found += [row[0] for row in rows]
+        orders.update((row[1], row[3]) for row in rows if row[3] is not None and row[2] not in takes_back)
+    if orders:
+        customers = among(sorted({key for key, _ in orders}))
+        statement = (
+            "SELECT id, customer_key, order_key FROM event "
+            f"WHERE customer_key {customers} AND occurred_at >= {cut} AND order_key IS NOT NULL"
+        )
+        for rows in read_blocks(session, statement):
+            found += [row[0] for row in rows if (row[1], row[2]) in orders]
+    return sorted(found)

@@ -113,7 +113,7 @@ async def _take(request: Request, services: Services, read: _Read, most_bytes: i
         body = await _body(request, most_bytes)
         caller = await caller_of_events(request, partial(write_key_in_body, body))
     source_id, source = await services.ingest.source_of(caller)
-    calls = await run_in_threadpool(read, body, services.settings, source, received_at)
+    calls = await run_in_threadpool(read, body, services.settings, received_at)
     result = await services.ingest.store(LiveRequest(source_id, source, received_at, calls, sha256(body).digest()))
     return Taken(
         stored=result.stored,

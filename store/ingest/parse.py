@@ -15,11 +15,12 @@ from store.ingest.canonical import CanonicalRows
 from store.ingest.cells import as_id, as_json, as_label, as_text
 from store.ingest.chunks import Chunk
 from store.ingest.clock import Clock
+from store.ingest.currency import rate_of
 from store.ingest.identity import message_ordinals
 from store.ingest.instants import InstantReader
 from store.ingest.mapping import EventMapping
 from store.ingest.ordinals import OrdinalCounter
-from store.ingest.rejections import CellError, Rejection
+from store.ingest.rejections import Rejection
 from store.ingest.screening import Screening, required
 from store.ingest.texts import Texts, distinct_rows
 from store.settings import Settings
@@ -138,18 +139,8 @@ class EventParser:
         rows.reject(too_large, column, "number", "makes the value too large for a number")
         return rate
 
-    def _rate(self, value: object) -> float | None:
-        currency = as_text(value)
-        if currency is None or currency.upper() == self._settings.currency:
-            return 1.0
-        rate = self._settings.currency_rates.get(currency.upper())
-        if rate is None:
-            raise CellError(
-                "currency",
-                f"is not the currency of the business ({self._settings.currency}), and no rate is set for it; "
-                "set one in REGULARS_CURRENCY_RATES",
-            )
-        return rate
+    def _rate(self, value: object) -> float:
+        return rate_of(as_text(value), self._settings)
 
     def _check_categories(self, rows: Screening, category: Texts) -> None:
         too_long = category.where(lambda text: len(text.encode()) > _LONGEST_CATEGORY)

@@ -30,11 +30,11 @@ def test_an_error_in_any_block_is_raised(num_threads: int) -> None:
             raise ValueError("the second block")
 
     with pytest.raises(ValueError, match="the second block"):
-        for_blocks(10_000, 1, work, num_threads)
+        for_blocks(50_000, 1, work, num_threads)
 
 
 def test_neither_threads_nor_other_snapshots_change_a_bit() -> None:
-    log = event_log(1_000, 10)
+    log = event_log(10_000, 10)
     at = snapshots(5, 30)
     alone = [build_features(log, snapshot).values.tobytes() for snapshot in at]
     for num_threads in (1, 2):

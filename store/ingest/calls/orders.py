@@ -13,6 +13,7 @@ from store.events import ORDER_COMPLETED, REFUND_EVENTS
 from store.ingest.calls.members import Json, MemberError, as_object, read_id, read_label, read_number
 from store.ingest.calls.told import Row
 from store.ingest.cells import as_number
+from store.ingest.currency import rate_of
 from store.ingest.rejections import CellError
 from store.settings import Settings
 
@@ -36,8 +37,7 @@ class EventRows:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._currency = settings.currency
-        self._rates = settings.currency_rates
+        self._settings = settings
 
     def of(self, event: str, properties: Json, message_id: str | None) -> list[Row]:
         """Return the rows of one event.
@@ -77,15 +77,10 @@ class EventRows:
         if all(map(math.isnan, values)):
             return 1.0
         currency = read_label(properties, "currency", _WHERE)
-        if currency is None or currency.upper() == self._currency:
-            return 1.0
-        rate = self._rates.get(currency.upper())
-        if rate is None:
-            reason = (
-                f"is not the currency of the business ({self._currency}), and no rate is set for it; "
-                "set one in REGULARS_CURRENCY_RATES"
-            )
-            raise MemberError(f"{_WHERE}currency", currency, "currency", reason)
+        try:
+            rate = rate_of(currency, self._settings)
+        except CellError as error:
+            raise MemberError(f"{_WHERE}currency", currency, error.code, error.reason) from error
         if any(math.isinf(value * rate) for value in values):
             raise MemberError(f"{_WHERE}currency", currency, "number", "makes the value too large for a number")
         return rate

@@ -37,7 +37,6 @@ _IDS = frozenset({"distinct_id", "token"})
 def read_posthog(
     body: bytes,
     settings: Settings,
-    source: str,  # noqa: ARG001 - as with the calls of Segment
     received_at: datetime,
     most_calls: int,
 ) -> Calls:
@@ -49,8 +48,6 @@ def read_posthog(
         Decompressed.
     settings : Settings
         For currency, rates and time zone.
-    source : str
-        Name of the sender.
     received_at : datetime
         Aware.
     most_calls : int

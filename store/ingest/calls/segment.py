@@ -28,7 +28,6 @@ def read_call(
     kind: str,
     body: bytes,
     settings: Settings,
-    source: str,  # noqa: ARG001 - all ways in are called alike, and this one needs no source to count by
     received_at: datetime,
 ) -> Calls:
     """Read the body of one call.
@@ -41,8 +40,6 @@ def read_call(
         Decompressed.
     settings : Settings
         For currency, rates and time zone.
-    source : str
-        Name of the sender.
     received_at : datetime
         Aware.
 
@@ -64,7 +61,6 @@ def read_call(
 def read_batch(
     body: bytes,
     settings: Settings,
-    source: str,  # noqa: ARG001 - as above
     received_at: datetime,
     most_calls: int,
 ) -> Calls:
@@ -76,8 +72,6 @@ def read_batch(
         Decompressed.
     settings : Settings
         For currency, rates and time zone.
-    source : str
-        Name of the sender.
     received_at : datetime
         Aware.
     most_calls : int

@@ -70,7 +70,7 @@ def alias(previous: str, user: str, *, day: int = 0) -> Call:
 def request(*calls: Call, source: str = "shop", received_at: datetime = RECEIVED_AT) -> LiveRequest:
     """Return a request of some calls."""
     body = json.dumps({"batch": calls}).encode()
-    told = read_batch(body, load_settings(), source, received_at, most_calls=100_000)
+    told = read_batch(body, load_settings(), received_at, most_calls=100_000)
     return LiveRequest(SOURCES[source], source, received_at, told, sha256(body).digest())
 
 

@@ -123,11 +123,11 @@ Read = Callable[[bytes], Calls]
 
 
 def read_segment(body: bytes) -> Calls:
-    return read_batch(body, SETTINGS, "shop", RECEIVED_AT, MOST_CALLS)
+    return read_batch(body, SETTINGS, RECEIVED_AT, MOST_CALLS)
 
 
 def read_of_posthog(body: bytes) -> Calls:
-    return read_posthog(body, SETTINGS, "shop", RECEIVED_AT, MOST_CALLS)
+    return read_posthog(body, SETTINGS, RECEIVED_AT, MOST_CALLS)
 
 
 READERS = [(read_segment, SEGMENT), (read_of_posthog, POSTHOG)]
@@ -235,7 +235,7 @@ def test_good_calls_changed_at_random_never_fail(read: Read, good: list[Any], da
 def test_any_json_is_read_or_refused_as_a_whole(value: Any) -> None:
     body = json.dumps(value).encode()
     readers: list[Read] = [read_segment, read_of_posthog]
-    readers += [lambda body, kind=kind: read_call(kind, body, SETTINGS, "shop", RECEIVED_AT) for kind in KINDS]  # type: ignore[misc]
+    readers += [lambda body, kind=kind: read_call(kind, body, SETTINGS, RECEIVED_AT) for kind in KINDS]  # type: ignore[misc]
     for read in readers:
         try:
             check(read(body))

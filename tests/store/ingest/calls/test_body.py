@@ -44,11 +44,11 @@ UNREADABLE = [
 def test_a_body_that_is_no_batch_is_refused_with_a_code_and_plain_words(body: bytes, code: str, words: str) -> None:
     for read in (read_batch, read_posthog):
         with pytest.raises(UnreadableBodyError, match=words) as refused:
-            read(body, load_settings(), "shop", RECEIVED_AT, 3)
+            read(body, load_settings(), RECEIVED_AT, 3)
         assert refused.value.code == code
     if code not in ("no_batch", "too_many_calls"):
         with pytest.raises(UnreadableBodyError, match=words):
-            read_call("track", body, load_settings(), "shop", RECEIVED_AT)
+            read_call("track", body, load_settings(), RECEIVED_AT)
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_a_body_that_is_no_batch_is_refused_with_a_code_and_plain_words(body: by
 )
 def test_what_no_json_may_hold_costs_its_own_item_only(item: bytes) -> None:
     body = b'{"batch": [' + b", ".join([GOOD, item, GOOD]) + b"]}"
-    calls = read_batch(body, load_settings(), "shop", RECEIVED_AT, MOST_CALLS)
+    calls = read_batch(body, load_settings(), RECEIVED_AT, MOST_CALLS)
     assert calls.n_read == 3
     assert calls.rows.line.tolist() == [0, 2]
     assert [one.line for one in calls.rejections] == [1]
@@ -76,7 +76,7 @@ def test_nul_and_halves_of_characters_in_free_text_are_kept_escaped() -> None:
         b'\xef\xbb\xbf{"type": "track", "userId": "anna", "event": "Seen", "properties": '
         b'{"a": "x\\u0000y", "b": "\\ud83d", "c": "\xff", "d\\udc00": "\\ud83d\\ude00"}}'
     )
-    calls = read_call("track", body, load_settings(), "shop", RECEIVED_AT)
+    calls = read_call("track", body, load_settings(), RECEIVED_AT)
     (text,) = column(calls.rows, "properties")
     assert json.loads(text) == {"a": "x\\x00y", "b": "\\ud83d", "c": "\\udcff", "d\\udc00": "😀"}
     assert text.encode().decode() == text
@@ -84,7 +84,7 @@ def test_nul_and_halves_of_characters_in_free_text_are_kept_escaped() -> None:
 
 def test_brackets_in_texts_are_not_nesting() -> None:
     item = GOOD.replace(b'"a": 1', b'"a": NaN, "b": "' + b'[{\\"' * 300 + b'"')
-    calls = read_batch(b'{"batch": [' + item + b"]}", load_settings(), "shop", RECEIVED_AT, MOST_CALLS)
+    calls = read_batch(b'{"batch": [' + item + b"]}", load_settings(), RECEIVED_AT, MOST_CALLS)
     assert rejected(calls) == [(0, "properties.a", "nan", "number")]
 
 

@@ -64,7 +64,8 @@ def _add_call(kind: str, description: str) -> None:
     async def take(request: Request, services: TheServices) -> Taken:
         most_bytes = services.settings.most_bytes_a_call
         taken = await _take(request, services, partial(read_call, kind), most_bytes)
-        for rejected in taken.rejected:
+        if taken.rejected:
+            (rejected,) = taken.rejected
             raise RejectedCallError(rejected.code, rejected.message)
         return taken
 

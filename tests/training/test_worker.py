@@ -178,6 +178,7 @@ def test_a_worker_goes_on_with_an_erasure_that_was_cut_off(untrained: Shop) -> N
 
     assert not erased()
     _work_until(untrained, erased)
+    assert erased()
 
 
 def test_a_worker_deletes_what_is_older_than_the_setting_says(untrained: Shop) -> None:
@@ -187,4 +188,6 @@ def test_a_worker_deletes_what_is_older_than_the_setting_says(untrained: Shop) -
         with shop.database.read() as session:
             return session.scalars(select(tables.Event.id).limit(1)).all() == []
 
+    assert not nothing_old()
     _work_until(shop, nothing_old)
+    assert nothing_old()

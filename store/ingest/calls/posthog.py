@@ -34,12 +34,7 @@ _PROPERTIES = {
 _IDS = frozenset({"distinct_id", "token"})
 
 
-def read_posthog(
-    body: bytes,
-    settings: Settings,
-    received_at: datetime,
-    most_calls: int,
-) -> Calls:
+def read_posthog(body: bytes, settings: Settings, received_at: datetime, most_calls: int) -> Calls:
     """Read the body of a batch.
 
     Parameters

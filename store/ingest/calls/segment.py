@@ -24,12 +24,7 @@ KINDS = ("alias", "group", "identify", "page", "screen", "track")
 _EVENT_OF_KIND = {"page": "Page Viewed", "screen": "Screen Viewed"}
 
 
-def read_call(
-    kind: str,
-    body: bytes,
-    settings: Settings,
-    received_at: datetime,
-) -> Calls:
+def read_call(kind: str, body: bytes, settings: Settings, received_at: datetime) -> Calls:
     """Read the body of one call.
 
     Parameters
@@ -58,12 +53,7 @@ def read_call(
     return gather([call], lambda position, item: reader.tell(position, item, kind))
 
 
-def read_batch(
-    body: bytes,
-    settings: Settings,
-    received_at: datetime,
-    most_calls: int,
-) -> Calls:
+def read_batch(body: bytes, settings: Settings, received_at: datetime, most_calls: int) -> Calls:
     """Read the body of a batch; each item names its `type`, and the batch's `context` holds where its own says nothing.
 
     Parameters

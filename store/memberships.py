@@ -19,7 +19,7 @@ from store.scores import published_run
 from store.tables import PublishedRun, Score, ScoringRun, SegmentMembership
 from store.tables.base import to_microseconds
 
-__all__ = ["Membership", "history", "open_memberships", "record_published"]
+__all__ = ["history", "open_memberships", "record_published"]
 
 # So many that the lock is held for under 100 ms even when all of them enter a segment.
 _CUSTOMERS_A_TRANSACTION = 1_000
@@ -27,8 +27,6 @@ _KEYS_A_STATEMENT = 500
 
 _STAYING = "FROM segment_membership WHERE left_at IS NULL"
 _ENTERED = ("customer_key", "segment", "entered_at", "entered_run_id")
-
-Membership = SegmentMembership
 
 
 def open_memberships(session: Session, customer_keys: NDArray[np.int64]) -> Mapping[str, NDArray[np.bool_]]:

@@ -10,14 +10,12 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session, aliased
 
 from store.tables import Source, SourceActivity
-from store.tables.base import to_microseconds
+from store.tables.base import MICROSECONDS_AN_HOUR, to_microseconds
 
 __all__ = ["HOURS_A_DAY", "HOURS_A_WEEK", "HourOfSource", "SourceSeen", "hour_of", "read_hours", "read_sources"]
 
 HOURS_A_DAY = 24
 HOURS_A_WEEK = 7 * HOURS_A_DAY
-
-_MICROSECONDS_AN_HOUR = 3_600_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +72,7 @@ class HourOfSource:
 
 def hour_of(instant: datetime) -> int:
     """Return the hour of an instant, in hours since 1970-01-01 UTC."""
-    return to_microseconds(instant) // _MICROSECONDS_AN_HOUR
+    return to_microseconds(instant) // MICROSECONDS_AN_HOUR
 
 
 def read_sources(session: Session, *, now: datetime) -> Sequence[SourceSeen]:

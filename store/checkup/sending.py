@@ -10,7 +10,7 @@ import numpy as np
 from store.checkup.finding import Finding, percent
 from store.checkup.sample import RejectedSample
 from store.sources import HOURS_A_DAY, HOURS_A_WEEK, HourOfSource
-from store.tables.base import from_microseconds, to_microseconds
+from store.tables.base import MICROSECONDS_AN_HOUR, from_microseconds, to_microseconds
 
 __all__ = ["duplicates", "rejected_rows", "silent_sources", "usual_gap"]
 
@@ -32,8 +32,6 @@ _CODES_NAMED = 3
 _CUSTOMER_ID = "customer_id"
 _WITHOUT_CUSTOMER = " What has no customer's id, such as orders of guests, can stay out: nobody is scored by it."
 
-_MICROSECONDS_AN_HOUR = 3_600_000_000
-
 
 def silent_sources(hours: Hours, now: datetime) -> Iterator[Finding]:
     """Yield sources without an event for longer than three times their usual gap, and at least a day."""
@@ -43,7 +41,7 @@ def silent_sources(hours: Hours, now: datetime) -> Iterator[Finding]:
             continue
         gap = usual_gap([hour.hour for hour in active])
         last = active[-1].last_received_at
-        silence = (to_microseconds(now) - last) / _MICROSECONDS_AN_HOUR
+        silence = (to_microseconds(now) - last) / MICROSECONDS_AN_HOUR
         if gap is None or silence > _RETIRED_AFTER_HOURS or silence <= max(_GAPS_OF_SILENCE * gap, HOURS_A_DAY):
             continue
         yield Finding(

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, text
 
-__all__ = ["Activity", "record"]
+from store.tables.base import MICROSECONDS_AN_HOUR
 
-_MICROSECONDS_AN_HOUR = 3_600_000_000
+__all__ = ["Activity", "record"]
 
 # Where the new value is NULL the comparison is not true, and what is there stays.
 _LATER = (
@@ -53,5 +53,5 @@ def record(connection: Connection, activities: Sequence[Activity]) -> None:
     # In one order, so that those who count for the same sources wait for each other and never in a circle.
     in_order = sorted(activities, key=lambda activity: activity[:2])
     if in_order:
-        hours = [activity.received_at // _MICROSECONDS_AN_HOUR for activity in in_order]
+        hours = [activity.received_at // MICROSECONDS_AN_HOUR for activity in in_order]
         connection.execute(_ADD, [{**each._asdict(), "hour": hour} for each, hour in zip(in_order, hours, strict=True)])

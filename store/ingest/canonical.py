@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
 import numpy as np
@@ -62,6 +63,16 @@ class CanonicalRows:
     rate: NDArray[np.float64]
     message_id: Texts
     message_ordinal: NDArray[np.int64]
+
+    @classmethod
+    def joined(cls, parts: Sequence[CanonicalRows]) -> Self:
+        """Make one of several, one after another."""
+        columns: list[Any] = [[getattr(part, field.name) for part in parts] for field in fields(cls)]
+        whole: list[Any] = [
+            Texts.joined(some) if isinstance(some[0], Texts) else np.concatenate(some) for some in columns
+        ]
+        joined = cls(*whole)
+        return replace(joined, channel=joined.channel.ascending(), properties=joined.properties.ascending())
 
     def __len__(self) -> int:
         return len(self.line)

@@ -111,7 +111,7 @@ def ingest_customers(
         reader.look_at(chunk)
         report_progress(chunk.done / 2)
 
-    tally, damage = Tally(), None
+    tally = Tally()
     received = to_microseconds(received_at)
     keyed_hash = KeyedHash.open(settings.secret_file)
     with database.bulk() as connection:
@@ -124,15 +124,14 @@ def ingest_customers(
         writer = _CustomerWriter(database, connection, keyed_hash, source_id, received)
         for chunk in file.chunks():
             customers, rejections = reader.read(chunk)
-            tally.read(chunk.n_read)
+            tally.read(chunk.n_read, chunk.damage)
             stored, erased = writer.write(customers)
             tally.written(stored, len(customers) - stored - len(erased))
             rejections += map(rejection_of_erased, erased)
             log.keep(rejections)
             tally.rejected(rejections)
-            damage = chunk.damage
             report_progress(0.5 + chunk.done / 2)
-    return tally.report(path.name, damage, file.unmatched())
+    return tally.report(path.name, file.unmatched())
 
 
 class _Known(NamedTuple):

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import Connection
 
 from store.engine import Database
-from store.ingest.canonical import CanonicalRows
+from store.ingest.chunks import Chunk
 from store.ingest.erased_ids import rejection_of_erased
 from store.ingest.file_writer import FileWriter
-from store.ingest.identity import RowIdentities, identify
+from store.ingest.identity import identify
 from store.ingest.keys import KeyCache
 from store.ingest.lookup import Join
 from store.ingest.mapping import EventMapping
@@ -23,8 +23,9 @@ from store.ingest.proven_keys import keys_proven_by_writer
 from store.ingest.rejections import Rejection, RejectionLog
 from store.ingest.report import IngestReport, Tally
 from store.ingest.rows import FileRows
+from store.ingest.spans import Span, spans
 from store.ingest.table_file import PLAIN, FileFormat, file_hash
-from store.ingest.written import OrderConflict
+from store.ingest.written import OrderConflict, Written
 from store.keyed_hash import KeyedHash
 from store.settings import Settings
 from store.tables.base import to_microseconds
@@ -78,7 +79,7 @@ def ingest_events(
     file = FileRows(path, mapping.columns(), file_format, joins=joins)
     chunks = file.chunks()
     parser = EventParser(mapping, settings, received_at)
-    equals, tally, damage = OrdinalCounter(), Tally(), None
+    tally = Tally()
     source = mapping.source.strip()
     received = to_microseconds(received_at)
     keyed_hash = KeyedHash.open(settings.secret_file)
@@ -89,42 +90,62 @@ def ingest_events(
         )
         log.clear()
         writer = FileWriter(database, connection, keyed_hash, Sender(source_id, received))
-        for chunk in chunks:
-            rows, rejections = parser.parse(chunk)
-            tally.read(chunk.n_read)
-            conflicts, erased = _write(writer, rows, identify(rows, source, equals), tally)
-            rejections += [_rejection(conflict, mapping) for conflict in conflicts]
+        told, before = _Progress(progress), 0.0
+        for span in spans(_read(chunks, parser, source, log, tally, told)):
+            conflicts: list[OrderConflict] = []
+            erased: list[int] = []
+            for written, share in _write(writer, span.by_head()):
+                tally.written(written.stored, written.already_there)
+                tally.refunds.add(written.refunds)
+                conflicts += written.conflicts
+                erased += written.erased
+                told.written(before + share * (span.done - before))
+            rejections = [_rejection(conflict, mapping) for conflict in conflicts]
             rejections += map(rejection_of_erased, erased)
             log.keep(rejections)
             tally.rejected(rejections)
-            damage = chunk.damage
-            if progress is not None:
-                progress(chunk.done)
-    return tally.report(path.name, damage, file.unmatched(), tally.refunds.count_unmatched(database))
+            told.written(span.done)
+            before = span.done
+    return tally.report(path.name, file.unmatched(), tally.refunds.count_unmatched(database))
 
 
-def _write(
-    writer: FileWriter, rows: CanonicalRows, identities: RowIdentities, tally: Tally
-) -> tuple[list[OrderConflict], list[int]]:
-    """Store rows, and return those that conflict and the lines of those whose customers were erased."""
-    conflicts: list[OrderConflict] = []
-    erased: list[int] = []
-    if not len(rows):
-        return conflicts, erased
-    # Neighbours in the index of identities go into one transaction, so that few transactions write each of its pages
-    # and not all; so do the lines of an order.
-    order, identities = identities.by_head()
-    rows = rows.take(order)
+class _Progress:
+    """Tells the share of a file that is done: half for reading it, half for storing it."""
+
+    def __init__(self, tell: Callable[[float], None] | None) -> None:
+        self._tell = tell or (lambda _: None)
+        self._read = self._written = 0.0
+
+    def read(self, share: float) -> None:
+        self._read = share
+        self._tell((self._read + self._written) / 2)
+
+    def written(self, share: float) -> None:
+        self._written = share
+        self._tell((self._read + self._written) / 2)
+
+
+def _read(
+    chunks: Iterator[Chunk], parser: EventParser, source: str, log: RejectionLog, tally: Tally, told: _Progress
+) -> Iterator[Span]:
+    """Yield the rows that can be stored, chunk by chunk; keep the rejections of others."""
+    equals = OrdinalCounter()
+    for chunk in chunks:
+        tally.read(chunk.n_read, chunk.damage)
+        rows, rejections = parser.parse(chunk)
+        log.keep(rejections)
+        tally.rejected(rejections)
+        told.read(chunk.done)
+        yield Span(rows, identify(rows, source, equals), chunk.done)
+
+
+def _write(writer: FileWriter, span: Span) -> Iterator[tuple[Written, float]]:
+    """Store rows, transaction by transaction; yield what each has stored and the share of the rows done with it."""
     start = 0
-    while start < len(rows):
-        some = slice(start, start + writer.pace.rows)
-        written = writer.write(rows.take(some), identities.take(some))
-        tally.written(written.stored, written.already_there)
-        tally.refunds.add(written.refunds)
-        conflicts += written.conflicts
-        erased += written.erased
+    while start < len(span.rows):
+        some = slice(start, min(start + writer.pace.rows, len(span.rows)))
+        yield writer.write(span.rows.take(some), span.identities.take(some)), some.stop / len(span.rows)
         start = some.stop
-    return conflicts, erased
 
 
 def _rejection(conflict: OrderConflict, mapping: EventMapping) -> Rejection:

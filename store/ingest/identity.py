@@ -12,8 +12,10 @@ without a message id that of the instant as reported.
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +45,16 @@ class RowIdentities:
     own: list[bytes]
     heads: list[bytes]
     head: NDArray[np.int64]
+
+    @classmethod
+    def joined(cls, parts: Sequence[RowIdentities]) -> Self:
+        """Make one of those of several parts, one after another; a head that several have is one."""
+        numbers: dict[bytes, int] = {}
+        head = [
+            np.array([numbers.setdefault(identity, len(numbers)) for identity in part.heads], dtype=np.int64)[part.head]
+            for part in parts
+        ]
+        return cls([identity for part in parts for identity in part.own], list(numbers), np.concatenate(head))
 
     def take(self, rows: slice) -> RowIdentities:
         """Return those of some of the rows."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from store.events import ORDER_COMPLETED
+from store.event_rows import ORDER_COMPLETED
 from store.exceptions import IngestError
 from store.ingest.rows import ROW
 

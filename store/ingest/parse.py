@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from store.events import ORDER_COMPLETED, REFUND_EVENTS
+from store.event_rows import ORDER_COMPLETED, REFUND_EVENTS
 from store.ingest.canonical import CanonicalRows
 from store.ingest.cells import as_id, as_json, as_label, as_text
 from store.ingest.chunks import Chunk

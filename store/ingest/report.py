@@ -67,11 +67,13 @@ class Tally:
         self._read = self._stored = self._already_there = 0
         self._codes: Counter[str] = Counter()
         self._examples: list[Rejection] = []
+        self._damage: str | None = None
         self.refunds = StoredRefunds()
 
-    def read(self, n: int) -> None:
-        """Count rows as read."""
+    def read(self, n: int, damage: str | None) -> None:
+        """Count rows as read, the last ones perhaps of a file that is damaged after them."""
         self._read += n
+        self._damage = damage
 
     def written(self, stored: int, already_there: int) -> None:
         """Count rows as stored or already there."""
@@ -83,9 +85,7 @@ class Tally:
         self._codes.update(rejection.code for rejection in rejections)
         self._examples = sorted([*self._examples, *rejections], key=lambda rejection: rejection.line)[:_EXAMPLES]
 
-    def report(
-        self, file: str, damage: str | None, unmatched_keys: tuple[UnmatchedKeys, ...], unmatched_refunds: int = 0
-    ) -> IngestReport:
+    def report(self, file: str, unmatched_keys: tuple[UnmatchedKeys, ...], unmatched_refunds: int = 0) -> IngestReport:
         """Return what has been counted."""
         return IngestReport(
             file=file,
@@ -96,7 +96,7 @@ class Tally:
             unmatched_refunds=unmatched_refunds,
             rejected_by_code=dict(sorted(self._codes.items())),
             examples=tuple(self._examples),
-            damage=damage,
+            damage=self._damage,
             unmatched_keys=unmatched_keys,
             refunds=self.refunds,
         )

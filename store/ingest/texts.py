@@ -44,6 +44,16 @@ class Texts:
         """Make a column of one text."""
         return cls(np.zeros(n, dtype=np.int32), (text,))
 
+    @classmethod
+    def joined(cls, columns: Sequence[Texts]) -> Self:
+        """Make one column of several, one after another."""
+        index: dict[str, int] = {}
+        codes = [
+            np.array([*(index.setdefault(text, len(index)) for text in column.values), -1], np.int32)[column.codes]
+            for column in columns
+        ]
+        return cls(np.concatenate(codes), tuple(index))
+
     def __len__(self) -> int:
         return len(self.codes)
 
@@ -58,8 +68,9 @@ class Texts:
 
     def tolist(self) -> list[str | None]:
         """Return the text of each row."""
-        texts = [*self.values, None]
-        return [texts[code] for code in self.codes.tolist()]
+        # Not by a list of the texts with None at its end: a few rows of many may be asked for.
+        values = self.values
+        return [values[code] if code >= 0 else None for code in self.codes.tolist()]
 
     def where(self, test: Callable[[str], bool]) -> NDArray[np.bool_]:
         """Say of each row whether it has a text that passes a test."""

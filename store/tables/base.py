@@ -8,7 +8,9 @@ from typing import Any, ClassVar
 from sqlalchemy import JSON, BigInteger, Dialect, MetaData, String, TypeDecorator
 from sqlalchemy.orm import DeclarativeBase
 
-__all__ = ["Base", "CodePointText", "Instant", "from_microseconds", "to_microseconds"]
+__all__ = ["MICROSECONDS_AN_HOUR", "Base", "CodePointText", "Instant", "from_microseconds", "to_microseconds"]
+
+MICROSECONDS_AN_HOUR = 3_600_000_000
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -1,6 +1,6 @@
-"""The recipes' own commands on excerpts of the real data: from files to list and report of drivers, on both engines.
+"""The recipes' own commands on excerpts of the real data: from files to list and report of drivers.
 
-The whole data and the trials of the documents are for `make endurance`.
+Some on one engine, some on the other. The whole data and the trials of the documents, on both, are for `make endurance`.
 """
 
 from __future__ import annotations
@@ -23,6 +23,9 @@ from tests.data.excerpts import EXCERPTS
 from tests.recipes import commands_of
 
 TRIALS = 1
+
+on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+on_postgresql = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 
 Run = Callable[[str], dict[str, str]]
 
@@ -67,6 +70,7 @@ def stored(database_url: str) -> Callable[[], dict[str, Any]]:
     return read
 
 
+@on_postgresql
 def test_cdnow_a_purchase_log_and_nothing_else(run: Run, stored: Callable[[], dict[str, Any]]) -> None:
     printed = run("cdnow")
     assert "read 6,919 = stored 6,919" in printed["ingest events"]
@@ -76,6 +80,7 @@ def test_cdnow_a_purchase_log_and_nothing_else(run: Run, stored: Callable[[], di
     assert set(stored()["targets"]) | set(stored()["refused"]) == {"churn", "upsell"}
 
 
+@on_postgresql
 def test_online_retail_dirty_order_lines(run: Run, stored: Callable[[], dict[str, Any]], database_url: str) -> None:
     printed = run("online-retail")
     assert "rejected 500" in printed["ingest events"]
@@ -91,6 +96,7 @@ def test_online_retail_dirty_order_lines(run: Run, stored: Callable[[], dict[str
     assert bool(in_segment) <= upsell["makes_segment"]
 
 
+@on_sqlite
 def test_complete_journey_campaigns_coupons_discounts_and_demographics(
     run: Run, stored: Callable[[], dict[str, Any]]
 ) -> None:
@@ -106,6 +112,7 @@ def test_complete_journey_campaigns_coupons_discounts_and_demographics(
     assert "basket" in printed["report drivers"]
 
 
+@on_sqlite
 def test_telco_attributes_and_a_label_by_five_folds(
     run: Run, stored: Callable[[], dict[str, Any]], database_url: str
 ) -> None:
@@ -131,6 +138,7 @@ def test_telco_attributes_and_a_label_by_five_folds(
     assert "attribute.Contract" in reasons
 
 
+@on_postgresql
 def test_hillstrom_an_outcome_and_rows_without_ids(
     run: Run, stored: Callable[[], dict[str, Any]], database_url: str
 ) -> None:

@@ -69,7 +69,8 @@ def ingest_again(database: Database, path: Path, rows: int) -> None:
 
 def count(database: Database, what: str, table: str) -> int:
     with database.read() as session:
-        return session.scalars(text(f"SELECT count({what}) FROM {table}")).one()
+        n: int = session.scalars(text(f"SELECT count({what}) FROM {table}")).one()
+    return n
 
 
 def fingerprint(database: Database) -> str:

@@ -1,6 +1,7 @@
 """The recipes' own commands on excerpts of the real data: from files to list and report of drivers.
 
-Some on one engine, some on the other. The whole data and the trials of the documents, on both, are for `make endurance`.
+Some on one engine, some on the other. The whole data with the trials of the documents, on both, are for
+`make endurance`.
 """
 
 from __future__ import annotations

@@ -13,6 +13,8 @@ __all__ = ["SECONDS_REMEMBERED", "KnownKeys"]
 # So long may a key that is revoked still be taken, and one that was tried before it was made be refused.
 SECONDS_REMEMBERED = 5.0
 _MOST_UNKNOWN = 1_000
+# Senders are answered within five seconds, of which storing may take most.
+_SECONDS_TO_READ = 1.5
 
 
 class KnownKeys:
@@ -71,9 +73,9 @@ class KnownKeys:
         self._unknown[hashed] = until
 
     def _read_any(self) -> bool:
-        with self._database.read() as session:
+        with self._database.read(within=_SECONDS_TO_READ) as session:
             return any_key(session)
 
     def _read_key(self, secret: str) -> KeyInUse | None:
-        with self._database.read() as session:
+        with self._database.read(within=_SECONDS_TO_READ) as session:
             return find_key(session, secret)

@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, TextClause, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session
 
@@ -66,9 +66,18 @@ class Database:
         return self._turns is not None
 
     @contextmanager
-    def read(self) -> Iterator[Session]:
-        """Open a session on one consistent view of the data; nothing is committed."""
+    def read(self, within: float | None = None) -> Iterator[Session]:
+        """Open a session on one consistent view of the data; nothing is committed.
+
+        Parameters
+        ----------
+        within : float, optional
+            How many seconds to wait at most for somebody who has locked a table of PostgreSQL against readers
+            (`sqlalchemy.exc.OperationalError`); without it as long as it takes. Of SQLite nobody can.
+        """
         with Session(self._reading_engine()) as session:
+            if within is not None and not self.is_sqlite:
+                session.execute(_lock_timeout(within))
             yield session
 
     @contextmanager
@@ -109,7 +118,7 @@ class Database:
                 stack.enter_context(_waiting_at_most(connection, left))
             stack.enter_context(connection.begin())
             if within is not None and not self.is_sqlite:
-                connection.exec_driver_sql(f"SET LOCAL lock_timeout = {int(within * 1_000)}")
+                connection.execute(_lock_timeout(within))
             yield connection
 
     def close(self) -> None:
@@ -143,6 +152,11 @@ def _waiting_at_most(connection: Connection, seconds: float) -> Iterator[None]:
         yield
     finally:
         driver.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_MS}")
+
+
+def _lock_timeout(seconds: float) -> TextClause:
+    """Return what bounds each wait for a lock until the end of a transaction of PostgreSQL."""
+    return text(f"SET LOCAL lock_timeout = {int(seconds * 1_000)}")
 
 
 def _parse(url: str) -> URL:

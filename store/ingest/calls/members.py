@@ -26,6 +26,8 @@ Json = Mapping[str, Any]
 _T = TypeVar("_T")
 
 _NO_MEMBERS: Json = {}
+# As `as_label` has it; what is longer is left to that to refuse.
+_LONGEST_LABEL = 255
 
 
 class MemberError(ValueError):
@@ -63,13 +65,21 @@ def read_id(holder: Json, name: str, where: str = "") -> str | None:
         Path of the holder, ending in a dot unless it is empty.
     """
     value = holder.get(name)
-    return None if value is None else converted(as_id, value, where + name)
+    if value is None:
+        return None
+    if type(value) is str and "." not in value and _is_plain_label(value):
+        return value.strip() or None
+    return converted(as_id, value, where + name)
 
 
 def read_label(holder: Json, name: str, where: str = "") -> str | None:
     """Return a text of up to 255 characters."""
     value = holder.get(name)
-    return None if value is None else converted(as_label, value, where + name)
+    if value is None:
+        return None
+    if type(value) is str and _is_plain_label(value):
+        return value.strip() or None
+    return converted(as_label, value, where + name)
 
 
 def read_number(holder: Json, name: str, where: str = "") -> float:
@@ -123,6 +133,12 @@ def escaped(text: str) -> str:
     if text.isprintable():  # which NUL and surrogates are not
         return text
     return text.encode("utf-8", "backslashreplace").decode("utf-8").replace("\0", "\\x00")
+
+
+def _is_plain_label(text: str) -> bool:
+    """Whether there is nothing to be said against a text, as is usual: every call has several of them."""
+    # Neither NUL nor surrogates are printable.
+    return len(text) <= _LONGEST_LABEL and text.isprintable()
 
 
 def _text_or_number(value: object) -> object:

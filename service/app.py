@@ -19,6 +19,7 @@ from service.body_limit import BodyLimit
 from service.bundle_cache import BundleCache
 from service.clock import Clock, utc_now
 from service.deps import Services
+from service.erasures import Erasures
 from service.errors import MAX_BODY_BYTES, add_error_handlers
 from service.host_check import HostCheck
 from service.ingest_metrics import IngestMetrics
@@ -59,6 +60,8 @@ def create_app(settings: Settings, *, now: Clock = utc_now, log_to: TextIO = sys
         current then (`SchemaError`).
     """
 
+    log = make_logger(settings.log_format, log_to)
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         database = Database(settings.database_url)
@@ -71,8 +74,9 @@ def create_app(settings: Settings, *, now: Clock = utc_now, log_to: TextIO = sys
             requests_per_second=settings.requests_per_second_per_key,
             clock=time.monotonic,
         )
-        ingest = LiveIngest(database, settings, ingest_metrics)
-        app.state.services = Services(settings, database, bundles, scorer, now, access, ingest)
+        ingest = LiveIngest(database, settings, ingest_metrics, now)
+        erasures = Erasures(database, log)
+        app.state.services = Services(settings, database, bundles, scorer, now, access, ingest, erasures)
         yield
         ingest.close()
         database.close()
@@ -94,7 +98,7 @@ def create_app(settings: Settings, *, now: Clock = utc_now, log_to: TextIO = sys
     # The last one added is the first to see a request.
     app.add_middleware(HostCheck)
     app.add_middleware(BodyLimit, most_bytes=MAX_BODY_BYTES, without_limit=tracking.PATHS)
-    app.add_middleware(RequestLog, log=make_logger(settings.log_format, log_to))
+    app.add_middleware(RequestLog, log=log)
     ingest_metrics = IngestMetrics(add_metrics(app))
     app.add_middleware(ResponseHeaders)
     app.add_middleware(CorrelationIdMiddleware)

@@ -34,7 +34,7 @@ class IngestMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self._events = Counter(
             "regulars_events",
-            "Rows of events that came: stored, already_there, or rejected calls.",
+            "Calls that came: stored, already there, or rejected.",
             ("source", "result"),
             registry=registry,
         )

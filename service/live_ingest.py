@@ -7,8 +7,10 @@ import time
 from collections.abc import Sequence
 
 from fastapi.concurrency import run_in_threadpool
+from sqlalchemy.exc import InterfaceError, InternalError
 
 from service.access import Caller
+from service.clock import Clock
 from service.exceptions import IngestBusyError
 from service.ingest_metrics import IngestMetrics
 from store.api_keys import find_or_create_source
@@ -25,6 +27,7 @@ __all__ = ["LiveIngest"]
 _SECONDS_TO_STORE = 4.5
 # So many calls that the lock is held for well under 100 ms.
 _CALLS_AT_ONCE = 2_500
+_ROWS_A_CALL = 4
 # In whose name everybody sends where no key is asked for.
 _OPEN_SOURCE = "live"
 
@@ -38,15 +41,18 @@ class LiveIngest:
     settings : Settings
         For how many calls may wait, and the secret of erased ids.
     metrics : IngestMetrics
+    now : Clock
+        For how late events are when they are stored.
     """
 
-    def __init__(self, database: Database, settings: Settings, metrics: IngestMetrics) -> None:
+    def __init__(self, database: Database, settings: Settings, metrics: IngestMetrics, now: Clock) -> None:
         self._metrics = metrics
+        self._now = now
         self._database = database
         self._open_source: tuple[int, str] | None = None
         self._writer = LiveWriter(database, KeyedHash.open(settings.secret_file))
         self._group: GroupCommit[LiveRequest, LiveResult] = GroupCommit(
-            self._write, most_waiting=settings.most_waiting_calls, most_at_once=_CALLS_AT_ONCE, size=_n_calls
+            self._write, most_waiting=settings.most_waiting_calls, most_at_once=_CALLS_AT_ONCE, size=_weight
         )
         metrics.watch_waiting(lambda: self._group.waiting)
 
@@ -66,14 +72,17 @@ class LiveIngest:
         QueueFullError
             Too many wait already.
         IngestBusyError
-            It took too long; it may or may not be stored, and sent again it is stored once.
+            It took too long, or the database refuses it; it may or may not be stored, and sent again it is stored
+            once.
+        sqlalchemy.exc.OperationalError, DatabaseBusyError
+            The database is locked, full or away.
         """
         storing = asyncio.wrap_future(self._group.submit(request))
         try:
             result = await asyncio.wait_for(storing, _SECONDS_TO_STORE)
-        except TimeoutError as error:
+        except (InterfaceError, InternalError, OSError) as error:  # of which TimeoutError is one
             raise IngestBusyError from error
-        lags = (to_microseconds(request.received_at) - request.calls.rows.occurred_at) / 1e6
+        lags = (to_microseconds(self._now()) - request.calls.rows.occurred_at) / 1e6
         self._metrics.observe(request.source, result, lags)
         return result
 
@@ -94,5 +103,6 @@ class LiveIngest:
         return results
 
 
-def _n_calls(request: LiveRequest) -> int:
-    return max(request.calls.n_read, 1)
+def _weight(request: LiveRequest) -> int:
+    """Return how many calls a request counts as: one with many products is as much work as several."""
+    return max(request.calls.n_read, len(request.calls.rows) // _ROWS_A_CALL, 1)

@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from threading import Condition, Thread
 from typing import Generic, NamedTuple, TypeVar
 
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
 
 from store.exceptions import DatabaseBusyError, QueueFullError
 
@@ -18,7 +18,7 @@ Q = TypeVar("Q")
 R = TypeVar("R")
 
 # Of these no request is to blame, and to write them one by one would only take longer.
-_OF_THE_DATABASE = (OperationalError, InterfaceError, DatabaseBusyError, OSError)
+_OF_THE_DATABASE = (OperationalError, InterfaceError, InternalError, DatabaseBusyError, OSError)
 
 
 class _Waiting(NamedTuple, Generic[Q, R]):

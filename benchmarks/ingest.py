@@ -1,6 +1,6 @@
 """Order lines and single events from CSV into a new database, beside pandas' `read_csv` and `to_sql`.
 
-Five lines or two events a customer, in order of time; events are visits and e-mails with a channel, a property and a
+Five lines or one event a customer, in order of time; events are visits and e-mails with a channel, a property and a
 value. Ours judges every cell, identifies every row, tells orders from lines, indexes, and commits every few thousand
 rows; pandas inserts into a table without keys, through SQLAlchemy: row by row for SQLite (`method=None`), many rows a
 statement for PostgreSQL (`method="multi"`, as many as the protocol's 65,535 values allow). `agreement` is the larger
@@ -33,7 +33,7 @@ from store.settings import load_settings
 
 __all__ = ["main"]
 
-_ROWS_OF_THE_PEER = {"SQLite": 5_000_000, "PostgreSQL": 200_000}
+_ROWS_OF_THE_PEER = {"SQLite": 2_000_000, "PostgreSQL": 200_000}
 _ROWS_TO_WARM_UP = 2_000
 _VALUES_A_STATEMENT = 65_535
 _ROWS_A_BLOCK = 100_000
@@ -77,7 +77,7 @@ _LINES = _Kind(
 )
 _EVENTS = _Kind(
     name="ingest events",
-    rows_a_customer=2,
+    rows_a_customer=1,
     table="event",
     mapping=EventMapping(
         customer_id="customer",

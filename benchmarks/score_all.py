@@ -30,7 +30,7 @@ from models.clv import DAYS_PER_YEAR
 from store.scores import published_run
 from training.score_all import score_all
 
-__all__ = ["main", "prepare_ours"]
+__all__ = ["case_of", "main", "prepare_ours", "store_both"]
 
 _CUSTOMERS_OF_THE_PEER = 20_000
 _STEPS_SHOWN = 60
@@ -55,22 +55,31 @@ def prepare_ours(folder: Path) -> Callable[[], int]:
     return run
 
 
+def store_both(folder: Path, customers: int) -> tuple[Path, Path]:
+    """Store our shop and the peer's, which is a part of it, below a folder, and return where."""
+    ours, peer = folder / "ours", folder / "peer"
+    for each in (ours, peer):
+        each.mkdir()
+    store_shop(ours, customers, store_shop(peer, min(customers, _CUSTOMERS_OF_THE_PEER)))
+    return ours, peer
+
+
+def case_of(ours: Path, peer: Path, customers: int) -> Case:
+    """Return the case of two shops that have been stored."""
+    return Case(
+        "score_all",
+        customers,
+        ours=Side(prepare_ours, ours, processes=settings_of(ours).scoring_processes),
+        peer=Side(obvious_pipeline.prepare, peer),
+        peer_name="pandas, lifetimes and shap",
+        peer_share=min(customers, _CUSTOMERS_OF_THE_PEER) / customers,
+        agreement=lambda *_: _agreement(peer),
+    )
+
+
 def _cases(customers: int) -> Iterator[Case]:
-    some = min(customers, _CUSTOMERS_OF_THE_PEER)
     with tempfile.TemporaryDirectory() as name:
-        ours, peer = Path(name) / "ours", Path(name) / "peer"
-        for folder in (ours, peer):
-            folder.mkdir()
-        store_shop(ours, customers, store_shop(peer, some))
-        yield Case(
-            "score_all",
-            customers,
-            ours=Side(prepare_ours, ours, processes=settings_of(ours).scoring_processes),
-            peer=Side(obvious_pipeline.prepare, peer),
-            peer_name="pandas, lifetimes and shap",
-            peer_share=some / customers,
-            agreement=lambda *_: _agreement(peer),
-        )
+        yield case_of(*store_both(Path(name), customers), customers)
 
 
 def _profiled(customers: int) -> Iterator[Case]:

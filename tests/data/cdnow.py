@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -10,12 +12,17 @@ import pyarrow.parquet as pq
 from features.calendar import LocalCalendar
 from features.event_log import EventLog
 from features.netting import NO_ORDER, NO_PRODUCT, ROW_ORDER, RawEvents, net
+from models.segments import SegmentPolicy
+from store.settings import load_settings
+from store.training_request import TrainingRequest
 from tests.conftest import shared_data
+from training.fit_bundle import Training, fit_bundle
 
-__all__ = ["END_DAY", "cdnow_log"]
+__all__ = ["AS_OF", "END_DAY", "cdnow_log", "fit_to_cdnow"]
 
 # The log ends with 1998-06-30: local day of 1998-07-01.
 END_DAY = 10_408
+AS_OF = datetime(1998, 7, 1, tzinfo=UTC)
 
 
 @cache
@@ -40,3 +47,9 @@ def cdnow_log(file: str) -> EventLog:
         event_types=("Order Completed",),
     )
     return net(raw, LocalCalendar("UTC"))[0]
+
+
+def fit_to_cdnow(request: TrainingRequest) -> Training:
+    """Fit what is asked for to all customers, with the whole log known."""
+    settings = load_settings(as_of=AS_OF, bundle_dir=Path("unused"), database_url="sqlite:///unused.db")
+    return fit_bundle(cdnow_log("cdnow_master.parquet"), settings, request, today=AS_OF, policy=SegmentPolicy())

@@ -1,9 +1,7 @@
-"""CDNOW, all 23,570 customers: the churn model keeps up with its baselines, and the at-risk list is worth a call."""
+"""CDNOW, all 23,570 customers: the default model keeps up with the reference, and the at-risk list is worth a call."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,40 +10,14 @@ import pytest
 from features.targets import CHURN
 from features.windows import Snapshot
 from models.scoring import Scores, score
-from models.segments import SEGMENTS, SegmentPolicy
+from models.segments import SEGMENTS
 from models.wording import read_reasons, target_sentence
-from store.settings import load_settings
 from store.training_request import TrainingRequest
-from tests.data.cdnow import cdnow_log
-from training.fit_bundle import Training, fit_bundle
-
-AS_OF = datetime(1998, 7, 1, tzinfo=UTC)
-TRIALS = 2
+from tests.data.cdnow import AS_OF, cdnow_log, fit_to_cdnow
 
 
-def _fit(request: TrainingRequest) -> Training:
-    settings = load_settings(as_of=AS_OF, bundle_dir=Path("unused"), database_url="sqlite:///unused.db")
-    return fit_bundle(cdnow_log("cdnow_master.parquet"), settings, request, today=AS_OF, policy=SegmentPolicy())
-
-
-def test_churn_of_all_customers_is_ranked_with_an_auc_of_at_least_835_thousandths() -> None:
-    training = _fit(
-        TrainingRequest(horizon_days=90, activity_days=3650, trials=TRIALS, targets=(CHURN,), clv_model="bg_nbd")
-    )
-    churn = training.bundle.report["targets"]["churn"]
-    assert churn["n"] == 23_570
-    # published-numbers.md: .860 churn, LightGBM .8375, logit on RFM .8365, days since last purchase .8280.
-    assert churn["rate"] == pytest.approx(0.860, abs=0.001)
-    assert churn["auc"] >= 0.835
-    baselines = {name: figures["auc"] for name, figures in churn["baselines"].items()}
-    assert churn["auc"] >= max(baselines.values()) - 0.003
-    assert baselines["days_since_last_purchase"] == pytest.approx(0.8280, abs=0.0005)
-    assert baselines["p_alive"] == pytest.approx(0.3445, abs=0.005)
-
-
-# One test, since each process that took a part of it would have to fit for itself.
 def test_the_default_training_keeps_up_with_the_reference_and_lists_ten_customers_worth_saving_on_top() -> None:
-    training = _fit(TrainingRequest(trials=TRIALS, targets=(CHURN,)))
+    training = fit_to_cdnow(TrainingRequest(trials=2, targets=(CHURN,)))
     _keeps_up_with_the_reference(training.bundle.report["targets"]["churn"])
     log, bundle = cdnow_log("cdnow_master.parquet"), training.bundle
     scores = score(bundle, bundle.policy, bundle.cutoffs, log, {}, Snapshot.at(AS_OF, log.calendar))

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+
+# Before numpy is imported: several threads only wait for each other on the small systems of our fits.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 import shutil
 import tempfile
 import uuid

@@ -26,7 +26,7 @@ demo: setup ## Ingest, train, score and list real customers, then serve (SERVE=0
 	REGULARS_OPEN=1 $(BIN)/regulars demo $(if $(filter 0,$(SERVE)),--no-serve,--serve)
 
 test: setup ## Run every test, on SQLite and PostgreSQL
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 lint: setup ## Run ruff, mypy and import-linter
 	$(BIN)/ruff check .

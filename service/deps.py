@@ -11,6 +11,7 @@ from fastapi import Depends, Request
 from service.access import Access
 from service.bundle_cache import BundleCache
 from service.clock import Clock
+from service.erasures import Erasures
 from service.live_ingest import LiveIngest
 from service.scorer import Scorer
 from store.engine import Database
@@ -30,6 +31,7 @@ class Services:
     clock: Clock
     access: Access
     ingest: LiveIngest
+    erasures: Erasures
 
 
 # Coroutines, since FastAPI sends plain functions through its thread pool, and these only look something up.

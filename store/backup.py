@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 import sqlite3
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +20,7 @@ from sqlalchemy import make_url
 
 from store.engine import Database
 from store.erasure import repeat_erasures, resume_erasures
-from store.exceptions import StoreError
+from store.exceptions import SettingsError, StoreError
 from store.keyed_hash import KeyedHash
 from store.schema import upgrade
 from store.settings import Settings
@@ -101,7 +101,8 @@ def restore(
 ) -> int:
     """Put a backup in the place that the settings name, and bring its tables up to this version.
 
-    Who was erased after the backup, as the database that is replaced knows, is erased again.
+    Who was erased after the backup, as the database that is replaced knows, is erased from the copy before it is put
+    there, and the hashes of all erased ids are kept. Cut off anywhere it is done again by calling it again.
 
     Parameters
     ----------
@@ -110,7 +111,8 @@ def restore(
         That `back_up` made.
     now : datetime
     force : bool
-        Whether to replace what is there: a database with tables, another key.
+        Whether to replace what is there: a database with tables, another key. Of ids that were erased under that key
+        only those are known further that are in the backup: under the key of the backup others have other hashes.
     progress : callable
         Told the share of the database done.
 
@@ -134,7 +136,7 @@ def restore(
     _check(folder)
     if not force:
         _refuse_to_replace(settings, folder, target)
-    erased = _erased(target)
+    keys = [key for key in (_key(folder / _SECRET), _key(settings.secret_file)) if key is not None]
     target.parent.mkdir(parents=True, exist_ok=True)
     # Beside the target, since it has to be brought up to this version before anything is replaced.
     draft = target.with_name(f"{target.name}.restoring")
@@ -143,35 +145,55 @@ def restore(
         _prepare(draft)
         with closing(_connect(draft)) as connection:
             _check_integrity(connection, folder / _DATABASE)
-            with Turns(target).next():
-                _copy_database(connection, target, progress)
+        repeated = _erase_again(draft, _erased(target), keys, now)
+        with closing(_connect(draft)) as connection, Turns(target).next():
+            _copy_database(connection, target, progress)
     finally:
         for name in ("", "-wal", "-shm", ".queue", ".lock"):
             draft.with_name(draft.name + name).unlink(missing_ok=True)
     _copy_bundles(folder / _BUNDLES, settings.bundle_dir)
     if (folder / _SECRET).exists():
+        # After the database, which holds hashes under both: cut off in between, none is without its key.
         _copy_secret(folder / _SECRET, settings.secret_file)
-    return _erase_again(settings, target, erased, now) if erased else 0
-
-
-def _erase_again(settings: Settings, target: Path, erased: Collection[bytes], now: datetime) -> int:
-    database = Database(f"sqlite:///{target}")
-    try:
-        repeated = repeat_erasures(database, erased, KeyedHash.open(settings.secret_file), now=now)
-        resume_erasures(database)
-    finally:
-        database.close()
     return repeated
 
 
-def _erased(target: Path) -> set[bytes]:
-    """Return the hashes of the ids that were erased from the database that is to be replaced."""
+def _erase_again(draft: Path, erased: Mapping[bytes, object], keys: Sequence[KeyedHash], now: datetime) -> int:
+    """Erase from a database who was erased from another, and keep the hashes of all ids that were."""
+    if not erased:
+        return 0
+    repeated = 0
+    if keys:
+        database = Database(f"sqlite:///{draft}")
+        try:
+            repeated = repeat_erasures(database, erased, keys[0], keys[1:], now=now)
+            resume_erasures(database)
+        finally:
+            database.close()
+    with closing(_connect(draft)) as connection:
+        # Also of those who are not in the backup: they became known after it.
+        connection.executemany(
+            "INSERT OR IGNORE INTO erased_customer (id_hash, erased_at) VALUES (?, ?)", erased.items()
+        )
+    return repeated
+
+
+def _erased(target: Path) -> dict[bytes, object]:
+    """Return the hashes of the ids that were erased from the database that is to be replaced, and when, as it says."""
     if not target.exists():
-        return set()
+        return {}
     with closing(_connect(target)) as connection:
         if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'erased_customer'").fetchone():
-            return set()
-        return {bytes(id_hash) for (id_hash,) in connection.execute("SELECT id_hash FROM erased_customer")}
+            return {}
+        return dict(connection.execute("SELECT id_hash, erased_at FROM erased_customer"))
+
+
+def _key(file: Path) -> KeyedHash | None:
+    """Return the key in a file, none where there is none, or something else, under which nothing can be hashed."""
+    try:
+        return KeyedHash.open(file) if file.is_file() else None
+    except SettingsError:
+        return None
 
 
 def _sqlite_file(settings: Settings, instead: str) -> Path:
@@ -240,7 +262,10 @@ def _refuse_to_replace(settings: Settings, folder: Path, target: Path) -> None:
                 raise BackupError(f"{target} has tables already. Add --force to replace all that is in it.")
     secret, kept = settings.secret_file, folder / _SECRET
     if secret.exists() and kept.exists() and secret.read_bytes() != kept.read_bytes():
-        raise BackupError(f"{secret} is another key than that of the backup. Add --force to replace it.")
+        raise BackupError(
+            f"{secret} is another key than that of the backup. Add --force to replace it; ids that were erased under "
+            "it and are not in the backup are then not known any more, so that what still comes under them is stored."
+        )
 
 
 def _prepare(draft: Path) -> None:

@@ -23,6 +23,16 @@ from store.turns import Turns
 __all__ = ["Database"]
 
 _BUSY_TIMEOUT_MS = 4_000
+# Clients are answered within five seconds, also where the server takes a connection and says nothing.
+_SECONDS_TO_CONNECT = 3
+_POSTGRESQL = {
+    "connect_timeout": _SECONDS_TO_CONNECT,
+    # Of a server that is gone without a word: what it did not confirm, and after how long it is asked whether it lives.
+    "tcp_user_timeout": 4_000,  # milliseconds
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+}
 _EXPECTED_URL = "expected a database URL such as sqlite:///var/regulars.db or postgresql://user@host/regulars"
 
 
@@ -57,7 +67,12 @@ class Database:
         else:
             self._turns = None
             self.engine = create_engine(
-                parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, hide_parameters=True
+                parsed.set(drivername="postgresql+psycopg"),
+                pool_pre_ping=True,
+                pool_timeout=_SECONDS_TO_CONNECT,
+                hide_parameters=True,
+                # What the URL itself says of these goes before.
+                connect_args={name: value for name, value in _POSTGRESQL.items() if name not in parsed.query},
             )
 
     @property
@@ -156,7 +171,8 @@ def _waiting_at_most(connection: Connection, seconds: float) -> Iterator[None]:
 
 def _lock_timeout(seconds: float) -> TextClause:
     """Return what bounds each wait for a lock until the end of a transaction of PostgreSQL."""
-    return text(f"SET LOCAL lock_timeout = {int(seconds * 1_000)}")
+    # 0 would be for ever.
+    return text(f"SET LOCAL lock_timeout = {max(int(seconds * 1_000), 1)}")
 
 
 def _parse(url: str) -> URL:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, exists, insert, or_, select, update
 
@@ -36,8 +36,8 @@ from store.tables import (
 
 __all__ = ["hide_customer", "repeat_erasures", "resume_erasures"]
 
-# No id that was ever taken begins with a space.
-_BLANK = " "
+# Instead of an id, of which none that was ever taken begins with a space. Two spaces: no file shows the id any more.
+_BLANK, _GONE = " ", "  "
 _WITH_ROWS_OF_CUSTOMERS = (
     "event, order_line, customer_attribute, score, segment_listing, segment_membership, rejected_row, customer"
 )
@@ -76,7 +76,9 @@ def hide_customer(database: Database, customer_id: str, keyed_hash: KeyedHash, *
         _count_erased(connection, ModelVersion.registered_at > known_since)
 
 
-def repeat_erasures(database: Database, erased: Collection[bytes], keyed_hash: KeyedHash, *, now: datetime) -> int:
+def repeat_erasures(
+    database: Database, erased: Collection[bytes], keyed_hash: KeyedHash, others: Sequence[KeyedHash], *, now: datetime
+) -> int:
     """Hide the customers whose ids were erased before, of whom a backup has brought back what was deleted.
 
     Parameters
@@ -85,7 +87,9 @@ def repeat_erasures(database: Database, erased: Collection[bytes], keyed_hash: K
     erased : collection of bytes
         Hashes of ids.
     keyed_hash : KeyedHash
-        That made them.
+        Of the deployment.
+    others : sequence of KeyedHash
+        Under which hashes may have been made too.
     now : datetime
 
     Returns
@@ -93,11 +97,12 @@ def repeat_erasures(database: Database, erased: Collection[bytes], keyed_hash: K
     int
         How many were hidden; `resume_erasures` deletes what is stored of them.
     """
+    made_by = (keyed_hash, *others)
     found: list[str] = []
     with database.read() as session:
         statement = "SELECT customer_id FROM customer WHERE erased_at IS NULL AND merged_into IS NULL"
         for rows in read_blocks(session, statement):
-            found += [customer_id for (customer_id,) in rows if keyed_hash.of(customer_id) in erased]
+            found += [customer_id for (customer_id,) in rows if any(each.of(customer_id) in erased for each in made_by)]
     for customer_id in found:
         hide_customer(database, customer_id, keyed_hash, now=now)
     return len(found)
@@ -115,21 +120,40 @@ def resume_erasures(database: Database) -> int:
         hidden = session.scalars(
             select(Customer.id).where(Customer.erased_at.is_not(None), Customer.merged_into.is_(None))
         ).all()
-    left = 0
-    for key in hidden:
-        with deleting(database) as deletions:
-            left += not _erase(database, deletions, key)
-    return left
+    if not hidden:
+        return 0
+    with deleting(database) as deletions:
+        # Of all of them at once, since a file is searched, or a table vacuumed, no faster for one.
+        erased = [_erase(database, deletions, key) for key in hidden]
+        if not _remove_traces(database, deletions, erased):
+            return len(hidden)
+        return sum(not _delete_rows(database, deletions, key) for key in hidden)
 
 
-def _erase(database: Database, deletions: Deletions, key: int) -> bool:
-    """Delete all that is stored of one hidden customer; return whether its row is gone too."""
+class _Erased(NamedTuple):
+    """What may still be in the file of a customer who is in no table.
+
+    Attributes
+    ----------
+    traces : list of (bytes, bytes)
+        What to look for.
+    is_unknown : bool
+        Whether nobody knows what to look for: the ids went when another was at it, who did not come to an end.
+    """
+
+    traces: list[tuple[bytes, bytes]]
+    is_unknown: bool
+
+
+def _erase(database: Database, deletions: Deletions, key: int) -> _Erased:
+    """Delete all that is stored of one hidden customer, its ids too, but for its row."""
     with database.read() as session:
         rows = session.scalars(
             select(Customer).where(or_(Customer.id == key, Customer.merged_into == key)).order_by(Customer.id)
         ).all()
     keys = [row.id for row in rows]
     named = [row for row in rows if not row.customer_id.startswith(_BLANK)]
+    is_unknown = any(row.customer_id.startswith(_BLANK) and not row.customer_id.startswith(_GONE) for row in rows)
     _delete_content(database, deletions, keys)
     if named:
         shown = rejected_rows_that_show(database, [row.customer_id for row in named])
@@ -137,17 +161,26 @@ def _erase(database: Database, deletions: Deletions, key: int) -> bool:
     traces = traces_of(deletions.connection, named) if database.is_sqlite else []
     with deletions.transaction() as connection:
         # Locked: on PostgreSQL what was just being stored for the customer is there now, and no more can come.
-        connection.execute(select(Customer.id).where(Customer.id.in_(keys)).with_for_update())
+        connection.execute(select(Customer.id).where(Customer.id.in_(keys)).order_by(Customer.id).with_for_update())
         _delete_latest(connection, keys)
-        for row in named:
-            connection.execute(update(Customer).where(Customer.id == row.id).values(customer_id=f"{_BLANK}{row.id}"))
+        _rename(connection, [row.id for row in named], _BLANK)
+    return _Erased(traces, is_unknown)
+
+
+def _remove_traces(database: Database, deletions: Deletions, erased: Sequence[_Erased]) -> bool:
+    """Take away what the files still show of ids; return whether it could be done."""
     if database.is_sqlite:
-        if not remove_traces(database, deletions.connection, traces):
-            return False
-    else:
-        with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.exec_driver_sql(f"VACUUM {_WITH_ROWS_OF_CUSTOMERS}")
-    return _delete_rows(database, deletions, key)
+        traces = [trace for each in erased for trace in each.traces]
+        unknown = any(each.is_unknown for each in erased)
+        return remove_traces(database, deletions.connection, traces, unknown=unknown)
+    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql(f"VACUUM {_WITH_ROWS_OF_CUSTOMERS}")
+    return True
+
+
+def _rename(connection: Connection, keys: Sequence[int], blank: str) -> None:
+    for key in keys:
+        connection.execute(update(Customer).where(Customer.id == key).values(customer_id=f"{blank}{key}"))
 
 
 def _delete_content(database: Database, deletions: Deletions, keys: Sequence[int]) -> None:
@@ -196,9 +229,14 @@ def _delete_rows(database: Database, deletions: Deletions, key: int) -> bool:
         driver: Any = deletions.connection.connection.driver_connection
         driver.execute("PRAGMA foreign_keys = OFF")
     with deletions.transaction() as connection:
-        erased_at = connection.scalar(select(Customer.erased_at).where(Customer.id == key))
+        erased_at = connection.scalar(select(Customer.erased_at).where(Customer.id == key).with_for_update())
+        if erased_at is None:
+            # Another who was at it too has come to the end.
+            return True
         for run in (TrainingRun, ScoringRun):
             if connection.scalar(select(exists().where(run.status == "running", run.started_at <= erased_at))):
+                rows = select(Customer.id).where(or_(Customer.id == key, Customer.merged_into == key))
+                _rename(connection, connection.scalars(rows).all(), _GONE)
                 return False
         began_before = select(TrainingRun.id).where(TrainingRun.started_at <= erased_at)
         _count_erased(

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from store.engine import Database
 from store.held_customer import HeldCustomer, find_held
 from store.rejected_rows import rejected_rows_that_show
-from store.scores import SCORE_COLUMNS, published_run
+from store.scores import SCORE_COLUMNS
 from store.tables import (
     Category,
     Channel,
@@ -22,7 +22,9 @@ from store.tables import (
     EventType,
     OrderLine,
     Product,
+    PublishedRun,
     Score,
+    ScoringRun,
     SegmentMembership,
     Source,
 )
@@ -50,7 +52,7 @@ def export_customer(database: Database, customer_id: str) -> Iterator[str]:
     -------
     iterator of str
         Together one JSON object: `customer_ids` (the customer's own first), `known_since`, `attributes` (every
-        version), `score` (of the published run), `segment_memberships`, `rejected_rows` (those that show an id),
+        version), `scores` (of every run that is kept), `segment_memberships`, `rejected_rows` (those that show an id),
         `events` (with lines). Instants are ISO 8601 in UTC; null stands for "does not apply" or "not told".
 
     Raises
@@ -64,7 +66,7 @@ def export_customer(database: Database, customer_id: str) -> Iterator[str]:
             "customer_ids": held.customer_ids,
             "known_since": _instant(min(row.created_at for row in held.rows)),
             "attributes": _attributes(session, held),
-            "score": _score(session, held),
+            "scores": _scores(session, held),
             "segment_memberships": _memberships(session, held),
         }
     return _document(database, held, head)
@@ -98,15 +100,23 @@ def _attributes(session: Session, held: HeldCustomer) -> list[dict[str, Any]]:
     ]
 
 
-def _score(session: Session, held: HeldCustomer) -> dict[str, Any] | None:
-    run = published_run(session)
-    score = None if run is None else session.get(Score, (run.id, held.key))
-    if run is None or score is None:
-        return None
+def _scores(session: Session, held: HeldCustomer) -> list[dict[str, Any]]:
+    published = session.scalar(select(PublishedRun.scoring_run_id))
+    # Led by the runs, which are few: scores have no index by customer alone.
+    runs = {run.id: run for run in session.scalars(select(ScoringRun))}
+    query = select(Score).where(Score.scoring_run_id.in_(runs), Score.customer_key.in_(held.keys))
+    return [
+        _score(runs[score.scoring_run_id], score, is_published=score.scoring_run_id == published)
+        for score in session.scalars(query.order_by(Score.scoring_run_id, Score.customer_key))
+    ]
+
+
+def _score(run: ScoringRun, score: Score, *, is_published: bool) -> dict[str, Any]:
     values = {name: getattr(score, name) for name in SCORE_COLUMNS}
     told = {name: None if values[name] is None else json.loads(values[name]) for name in _AS_JSON}
     return {
         "scoring_run": run.id,
+        "is_published": is_published,
         "as_of": _instant(run.as_of),
         "model_version": run.model_version,
         "policy_version": run.policy_version,

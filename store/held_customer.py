@@ -53,11 +53,24 @@ def find_held(session: Session, customer_id: str, *, lock: bool = False) -> Held
     lock : bool
         Whether its rows are to be changed in this transaction.
     """
-    found = session.get_one(Customer, int(find_customer(session, customer_id).keys[0]))
-    key = found.id if found.merged_into is None else found.merged_into
+    key = int(find_customer(session, customer_id).keys[0])
+    if lock:
+        key = _locked(session, key)
     query = select(Customer).where(or_(Customer.id == key, Customer.merged_into == key))
     query = query.order_by(Customer.merged_into.is_not(None), Customer.id).execution_options(populate_existing=True)
     rows = session.scalars(query.with_for_update() if lock else query).all()
     if not rows or rows[0].id != key or rows[0].erased_at is not None:
         raise UnknownCustomerError(f"No customer has the id {customer_id!r}.")
     return HeldCustomer(rows)
+
+
+def _locked(session: Session, key: int) -> int:
+    """Lock a customer, from when on nobody is merged into it, and return its key.
+
+    Whoever held it before us may have merged it into another, on PostgreSQL, where we had to wait: then it is that one.
+    """
+    while True:
+        into = session.scalar(select(Customer.merged_into).where(Customer.id == key).with_for_update())
+        if into is None:
+            return key
+        key = into

@@ -72,7 +72,9 @@ def traces_of(connection: Connection, customers: Sequence[Customer]) -> list[tup
     return found
 
 
-def remove_traces(database: Database, connection: Connection, traces: Sequence[tuple[bytes, bytes]]) -> bool:
+def remove_traces(
+    database: Database, connection: Connection, traces: Sequence[tuple[bytes, bytes]], *, unknown: bool
+) -> bool:
     """Cut off the log, and write the file anew if it still shows what was deleted.
 
     Parameters
@@ -82,6 +84,8 @@ def remove_traces(database: Database, connection: Connection, traces: Sequence[t
         Of SQLite, outside of transactions; not to be used by anyone else after.
     traces : sequence of (bytes, bytes)
         From `traces_of`.
+    unknown : bool
+        Whether there may be others, so that it is written anew whatever is found.
 
     Returns
     -------
@@ -91,7 +95,7 @@ def remove_traces(database: Database, connection: Connection, traces: Sequence[t
     file = Path(str(database.engine.url.database))
     if not _truncate_log(connection):
         return False
-    if not traces or not _shows(file, traces):
+    if not unknown and not (traces and _shows(file, traces)):
         return True
     with Turns(file).next():
         _driver(connection).execute("VACUUM")

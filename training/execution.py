@@ -79,4 +79,4 @@ def _beat(
                 runs.heartbeat(session, kind, run_id, now=now())
         except DBAPIError as error:
             # One sign may be missed: the run counts as gone only after several.
-            _log.warning("heartbeat_missed", table=kind.__tablename__, run=run_id, error=str(error.orig))
+            _log.warning("heartbeat_missed", table=kind.__tablename__, run=run_id, error=type(error.orig).__name__)

@@ -14,12 +14,14 @@ from features.event_log import EventLog
 from features.targets import Target
 from features.windows import Snapshot
 from models.model_inputs import ModelInputs
+from store.customer_keys import find_customers
+from store.engine import Database
 from store.ingest.labels import Labels
 from training.dataset import Dataset, Rows, require_enough
 from training.exceptions import TrainingError
 from training.splits import ROLES, customer_draws, role_of_draws
 
-__all__ = ["KnownLabels", "dated_dataset"]
+__all__ = ["KnownLabels", "dated_dataset", "under_own_ids"]
 
 # The latest labels test, as the latest snapshot does where labels come from events.
 _TEST_SHARE = 0.2
@@ -38,8 +40,9 @@ class KnownLabels:
         Local day at whose midnight each is looked at.
     has_dates : bool
         Whether the file said the days.
-    unknown, ahead : int
-        Labels left out: of customers of whom nothing is known, and those that look ahead from after the log's end.
+    unknown, ahead, differing : int
+        Labels left out: of customers of whom nothing is known, those that look ahead from after the log's end, and
+        those that differ under several ids of one customer.
     """
 
     customers: NDArray[np.int64]
@@ -48,6 +51,7 @@ class KnownLabels:
     has_dates: bool
     unknown: int
     ahead: int
+    differing: int
 
     @classmethod
     def of(cls, log: EventLog, labels: Labels, *, end_day: int) -> Self:
@@ -57,7 +61,7 @@ class KnownLabels:
         ----------
         log : EventLog
         labels : Labels
-            As read from a file.
+            Under the customers' own ids.
         end_day : int
             Local day at whose midnight the log ends; labels without a date are looked at then.
 
@@ -69,6 +73,11 @@ class KnownLabels:
         position = {customer_id: i for i, customer_id in enumerate(log.customer_ids)}
         at = np.array([position.get(customer_id, -1) for customer_id in labels.customer_ids], dtype=np.int64)
         days = np.full(len(at), end_day, dtype=np.int32) if labels.day is None else labels.day
+        if not len(at):
+            raise TrainingError(
+                f"All {labels.n_differing:,} labels differ from others of the same customer, whose ids were merged. "
+                "Let each customer have one label."
+            )
         if not (at >= 0).any():
             raise TrainingError(
                 f"None of the {len(at):,} labelled customers is known, the first being {labels.customer_ids[0]!r}. "
@@ -89,6 +98,7 @@ class KnownLabels:
             has_dates=labels.day is not None,
             unknown=int((at < 0).sum()),
             ahead=int(ahead.sum()),
+            differing=labels.n_differing,
         )
 
     @property
@@ -114,6 +124,12 @@ class KnownLabels:
             draws = customer_draws(some.customer_ids)
             parts.append(Rows.of(frame, everybody, y=outcome, draw=draws, bought=unknown))
         return Rows.stack(parts)
+
+
+def under_own_ids(database: Database, labels: Labels) -> Labels:
+    """Return the labels of the customers for whom ids stand, some of which may have been merged into others."""
+    with database.read() as session:
+        return labels.under_own_ids(find_customers(session, labels.customer_ids).merged)
 
 
 def dated_dataset(labels: KnownLabels, rows: Rows, target: Target) -> Dataset:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
-import structlog
 from fastapi import APIRouter, BackgroundTasks, status
 from fastapi.responses import StreamingResponse
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from service.access import needs
-from service.deps import Now, OpenDatabase, TheSettings
+from service.deps import OpenDatabase, Services, TheServices
 from service.openapi import PROBLEMS, problems
 from service.parameters import CustomerIdInPath, CustomerIdInQuery
 from service.published_list import read_run
@@ -21,12 +18,11 @@ from service.schemas.scores import StoredScore
 from store import memberships
 from store.customers import read_facts
 from store.engine import Database
-from store.erasure import hide_customer, resume_erasures
+from store.erasure import hide_customer
 from store.events import find_customer
 from store.export import export_customer
 from store.keyed_hash import KeyedHash
 from store.scores import published_run, stored_score
-from store.settings import Settings
 
 __all__ = ["router"]
 
@@ -36,8 +32,6 @@ _READ = [needs("scores:read")]
 # All that is held in one answer is for whoever sees to the customers' rights, not for whoever reads scores.
 _ERASE = [needs("customers:erase")]
 _AS_JSON: dict[int | str, dict[str, Any]] = {200: {"content": {"application/json": {"schema": {"type": "object"}}}}}
-
-_log = structlog.get_logger()
 
 
 @router.get("/customers", dependencies=_READ)
@@ -68,18 +62,16 @@ def read_export_by_query(customer_id: CustomerIdInQuery, database: OpenDatabase)
 
 @router.delete("/customers", status_code=status.HTTP_202_ACCEPTED, dependencies=_ERASE)
 def erase_customer_by_query(
-    customer_id: CustomerIdInQuery, database: OpenDatabase, settings: TheSettings, now: Now, background: BackgroundTasks
+    customer_id: CustomerIdInQuery, services: TheServices, background: BackgroundTasks
 ) -> ErasureOut:
     """Erase as at the address with the id in it; for ids with a slash and the like."""
-    return _erase(customer_id, database, settings, now, background)
+    return _erase(customer_id, services, background)
 
 
 @router.delete("/customers/{customer_id}", status_code=status.HTTP_202_ACCEPTED, dependencies=_ERASE)
-def erase_customer(
-    customer_id: CustomerIdInPath, database: OpenDatabase, settings: TheSettings, now: Now, background: BackgroundTasks
-) -> ErasureOut:
+def erase_customer(customer_id: CustomerIdInPath, services: TheServices, background: BackgroundTasks) -> ErasureOut:
     """Erase a customer for good: in no answer from now on, and deleted within moments; late events are kept out."""
-    return _erase(customer_id, database, settings, now, background)
+    return _erase(customer_id, services, background)
 
 
 def _export(customer_id: str, database: Database) -> StreamingResponse:
@@ -87,22 +79,11 @@ def _export(customer_id: str, database: Database) -> StreamingResponse:
     return StreamingResponse(export_customer(database, customer_id), media_type="application/json", headers=headers)
 
 
-def _erase(
-    customer_id: str, database: Database, settings: Settings, now: datetime, background: BackgroundTasks
-) -> ErasureOut:
-    hide_customer(database, customer_id, KeyedHash.open(settings.secret_file), now=now)
-    background.add_task(_resume, database)
+def _erase(customer_id: str, services: Services, background: BackgroundTasks) -> ErasureOut:
+    keyed_hash = KeyedHash.open(services.settings.secret_file)
+    hide_customer(services.database, customer_id, keyed_hash, now=services.clock())
+    background.add_task(services.erasures.resume)
     return ErasureOut(state="hidden, being deleted")
-
-
-def _resume(database: Database) -> None:
-    try:
-        left = resume_erasures(database)
-    except DBAPIError as error:
-        # The customer is hidden, and a worker or the next erasure takes this up again.
-        _log.warning("erasure_interrupted", error=type(error.orig).__name__)
-    else:
-        _log.info("erasures_resumed", left=left)
 
 
 def _customer(customer_id: str, database: Database) -> CustomerOut:

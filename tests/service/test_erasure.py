@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import OperationalError
 
-from service.routers import customers
+from service import erasures
 from store.engine import Database
 from store.tables import Customer, ErasedCustomer, ModelVersion
 from tests.service.conftest import Shop
@@ -44,11 +44,14 @@ def test_a_customer_is_erased_and_in_no_answer(own_shop: Shop, by_query: bool) -
         assert session.scalars(select(ModelVersion.erased_customers)).all() == [1]
 
 
-def test_nothing_that_is_logged_names_the_customer(own_shop: Shop) -> None:
+def test_nothing_that_is_logged_names_the_customer(own_shop: Shop, capfd: pytest.CaptureFixture[str]) -> None:
     assert own_shop.client.delete(f"/v1/customers/{BUYER}").status_code == 202
     assert own_shop.client.get(f"/v1/customers/{BUYER}/export").status_code == 404
-    assert own_shop.log.getvalue()
-    assert BUYER not in own_shop.log.getvalue()
+    logged = own_shop.log.getvalue()
+    assert "erasures_resumed" in logged
+    assert BUYER not in logged
+    # All goes to the log of the service.
+    assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize("path", ["/v1/customers/nobody", "/v1/customers?customer_id=nobody"])
@@ -63,9 +66,14 @@ def test_an_erasure_that_the_database_interrupts_stays_hidden_and_is_resumed(
     def broken(_: Database) -> int:
         raise OperationalError("DELETE", {}, Exception("disk is full"))
 
-    monkeypatch.setattr(customers, "resume_erasures", broken)
-    assert own_shop.client.delete(f"/v1/customers/{BUYER}").status_code == 202
+    monkeypatch.setattr(erasures, "resume_erasures", broken)
+    answer = own_shop.client.delete(f"/v1/customers/{BUYER}")
     monkeypatch.undo()
+    assert answer.status_code == 202
+    logged = [json.loads(line) for line in own_shop.log.getvalue().splitlines()]
+    (interrupted,) = [line for line in logged if line["event"] == "erasures_interrupted"]
+    assert interrupted["error"] == "OperationalError"
+    assert interrupted["request_id"] == answer.headers["X-Request-ID"]
     assert BUYER in _ids(own_shop)
     assert own_shop.client.get(f"/v1/customers/{BUYER}").status_code == 404
     assert own_shop.client.delete("/v1/customers/c002").status_code == 202
@@ -81,7 +89,8 @@ def test_everything_held_is_exported_as_json(shop: Shop) -> None:
     assert document["customer_ids"] == ["c001"]
     assert len(document["events"]) == known["events"]
     assert document["events"][0]["occurred_at"] == known["first_event_at"]
-    assert document["score"]["clv"] == known["stored_score"]["clv"]
+    (score,) = document["scores"]
+    assert (score["is_published"], score["clv"]) == (True, known["stored_score"]["clv"])
     with shop.database.read() as session:
         assert session.scalar(text("SELECT count(*) FROM customer WHERE erased_at IS NOT NULL")) == 0
 

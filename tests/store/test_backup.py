@@ -21,8 +21,8 @@ from store.exceptions import SchemaError
 from store.keyed_hash import KeyedHash
 from store.settings import Settings, load_settings
 from store.tables import Customer, ErasedCustomer, Event, OrderLine
-from tests.store.builders import NOW
-from tests.store.held import ANNA, BERT, add_events, fill, rows_of
+from tests.store.builders import NOW, add_customers
+from tests.store.held import ANNA, ANONYMOUS, BERT, add_events, fill, raw_hits, rows_of
 
 
 @pytest.fixture
@@ -191,15 +191,94 @@ def test_of_postgresql_the_programs_to_use_are_named(tmp_path: Path) -> None:
         restore(settings, tmp_path / "backup", now=NOW)
 
 
+def _erase(settings: Settings, customer_id: str) -> None:
+    database = Database(settings.database_url)
+    hide_customer(database, customer_id, KeyedHash.open(settings.secret_file), now=NOW)
+    assert resume_erasures(database) == 0
+    database.close()
+
+
+def _hashes(settings: Settings) -> set[bytes]:
+    database = Database(settings.database_url)
+    with database.read() as session:
+        found = set(session.scalars(select(ErasedCustomer.id_hash)))
+    database.close()
+    return found
+
+
+def _restore_and_be_cut_off(settings: Settings, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stop a restoring as soon as the database is there."""
+
+    def cut_off(*_: object) -> None:
+        raise KeyboardInterrupt("cut off")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(backup, "_copy_bundles", cut_off)
+        with pytest.raises(KeyboardInterrupt, match="cut off"):
+            restore(settings, folder, now=NOW, force=True)
+
+
+@pytest.mark.parametrize("is_cut_off", [False, True])
 def test_who_was_erased_after_the_backup_is_erased_again(
+    settings: Settings, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_cut_off: bool
+) -> None:
+    keys = fill(database)
+    back_up(settings, tmp_path / "backup", now=NOW)
+    add_customers(database, ["came after"], keys=[99])
+    for name in (ANNA, "came after"):
+        _erase(settings, name)
+    if is_cut_off:
+        _restore_and_be_cut_off(settings, tmp_path / "backup", monkeypatch)
+        assert rows_of(database, keys[ANNA]) == {}
+    assert restore(settings, tmp_path / "backup", now=NOW, force=True) == 1
+    assert rows_of(database, keys[ANNA]) == {}
+    assert rows_of(database, keys[BERT])["event"] == 2
+    made_by = KeyedHash.open(settings.secret_file)
+    assert _hashes(settings) == {made_by.of(name) for name in (ANNA, ANONYMOUS, "came after")}
+    database.close()
+    assert raw_hits(settings.secret_file.parent, BERT.encode())
+    assert raw_hits(settings.secret_file.parent, ANNA.encode()) == []
+
+
+def test_who_was_erased_before_the_backup_stays_known_as_erased(
+    settings: Settings, database: Database, tmp_path: Path
+) -> None:
+    fill(database)
+    _erase(settings, BERT)
+    back_up(settings, tmp_path / "backup", now=NOW)
+    _erase(settings, ANNA)
+    assert restore(settings, tmp_path / "backup", now=NOW, force=True) == 1
+    made_by = KeyedHash.open(settings.secret_file)
+    assert _hashes(settings) == {made_by.of(name) for name in (ANNA, ANONYMOUS, BERT)}
+
+
+@pytest.mark.parametrize("is_cut_off", [False, True])
+def test_who_was_erased_under_another_key_is_erased_again_and_known_under_that_of_the_backup(
+    settings: Settings, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_cut_off: bool
+) -> None:
+    keys = fill(database)
+    back_up(settings, tmp_path / "backup", now=NOW)
+    before = KeyedHash.open(settings.secret_file)
+    settings.secret_file.unlink()
+    _erase(settings, ANNA)
+    assert before.of(ANNA) not in _hashes(settings)
+    if is_cut_off:
+        _restore_and_be_cut_off(settings, tmp_path / "backup", monkeypatch)
+        # It is still the other key that says who was erased.
+        assert KeyedHash.open(settings.secret_file).of(ANNA) in _hashes(settings)
+    assert restore(settings, tmp_path / "backup", now=NOW, force=True) == 1
+    assert rows_of(database, keys[ANNA]) == {}
+    assert KeyedHash.open(settings.secret_file).of(ANNA) == before.of(ANNA)
+    assert {before.of(ANNA), before.of(ANONYMOUS)} <= _hashes(settings)
+
+
+def test_what_is_no_key_is_replaced_by_that_of_the_backup(
     settings: Settings, database: Database, tmp_path: Path
 ) -> None:
     keys = fill(database)
     back_up(settings, tmp_path / "backup", now=NOW)
-    hide_customer(database, ANNA, KeyedHash.open(settings.secret_file), now=NOW)
-    assert resume_erasures(database) == 0
+    _erase(settings, ANNA)
+    settings.secret_file.write_bytes(b"cut off")
     assert restore(settings, tmp_path / "backup", now=NOW, force=True) == 1
     assert rows_of(database, keys[ANNA]) == {}
-    assert rows_of(database, keys[BERT])["event"] == 2
-    with database.read() as session:
-        assert session.scalar(select(func.count()).select_from(ErasedCustomer)) == 2
+    assert settings.secret_file.read_bytes() == (tmp_path / "backup" / "secret.key").read_bytes()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import threading
@@ -12,10 +13,11 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import func, insert, select, text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import func, insert, make_url, select, text
+from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
 from store.engine import Database
@@ -190,6 +192,35 @@ def test_a_child_forked_in_a_write_does_not_keep_the_lock(sqlite_url: str) -> No
         os.waitpid(child, 0)
         waiting.join()
         assert not still_waiting
+
+
+def test_no_time_to_wait_is_not_taken_for_any_time_by_postgresql(postgresql_template: str) -> None:
+    with opened(postgresql_template) as database:
+        with database.read(within=0.0) as session:
+            assert session.scalar(text("SHOW lock_timeout")) == "1ms"
+        with database.bulk() as connection, database.transaction(connection, within=0.0):
+            assert connection.scalar(text("SHOW lock_timeout")) == "1ms"
+
+
+def test_a_postgresql_that_takes_connections_and_never_answers_is_given_up_within_five_seconds() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        begun = time.monotonic()
+        with (
+            opened(f"postgresql://user@127.0.0.1:{silent.getsockname()[1]}/any") as database,
+            pytest.raises(OperationalError, match="timeout"),
+            database.read() as session,
+        ):
+            session.scalar(text("SELECT 1"))
+        assert time.monotonic() - begun < 4.5
+
+
+def test_what_the_url_says_of_a_connection_to_postgresql_counts(postgresql_template: str) -> None:
+    settings = ("tcp_user_timeout", "keepalives_idle")
+    url = make_url(postgresql_template).update_query_dict({"keepalives_idle": "77"})
+    with opened(url.render_as_string(False)) as database, database.bulk() as connection:
+        driver: Any = connection.connection.driver_connection
+        found = driver.info.get_parameters()
+    assert {name: found[name] for name in settings} == {"tcp_user_timeout": "4000", "keepalives_idle": "77"}
 
 
 def _write_once(database: Database, name: str) -> None:

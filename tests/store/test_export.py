@@ -38,9 +38,14 @@ def test_everything_that_is_held_is_exported(database: Database, asked_for: str)
         {"name": "city", "kind": "category", "value": "Gent", "learnt_at": "2024-05-01T00:00:00Z"},
         {"name": "email", "kind": "category", "value": ANNA, "learnt_at": None},
     ]
-    score = found["score"]
-    assert (score["segments"], score["clv"], score["as_of"]) == ("at_risk high_value", 4.0, "2024-05-02T00:00:00Z")
-    assert score["propensities"] == {"upsell": {"probability": 0.25}}
+    assert [
+        (score["segments"], score["churn_probability"], score["as_of"], score["is_published"])
+        for score in found["scores"]
+    ] == [
+        ("at_risk", 0.75, "2024-05-01T00:00:00Z", False),
+        ("at_risk high_value", 0.5, "2024-05-02T00:00:00Z", True),
+    ]
+    assert [score["propensities"] for score in found["scores"]] == [{}, {"upsell": {"probability": 0.25}}]
     assert [(stay["segment"], stay["entered_at"], stay["left_at"]) for stay in found["segment_memberships"]] == [
         ("at_risk", "2024-05-01T00:00:00Z", None),
         ("high_value", "2024-05-02T00:00:00Z", None),
@@ -89,7 +94,7 @@ def test_many_events_come_in_pieces_and_each_once(database: Database, monkeypatc
 def test_a_customer_of_whom_nothing_else_is_known_is_exported(database: Database) -> None:
     add_customers(database, ["alone"])
     found = _exported(database, "alone")
-    assert (found["customer_ids"], found["score"], found["events"], found["rejected_rows"]) == (["alone"], None, [], [])
+    assert (found["customer_ids"], found["scores"], found["events"], found["rejected_rows"]) == (["alone"], [], [], [])
 
 
 def test_nobody_and_whoever_was_erased_are_refused_before_anything_is_written(database: Database) -> None:

@@ -15,7 +15,9 @@ from features.windows import Snapshot
 from models.model_inputs import ModelInputs
 from models.scoring import score
 from models.segments import SEGMENTS, SegmentPolicy
+from store.engine import Database
 from store.ingest.labels import Labels
+from store.tables import Customer
 from store.training_request import TrainingRequest
 from tests.attribute_table import ATTRIBUTES_AS_OF, attribute_log, telling_labels
 from tests.shop import AS_OF, NOW, local_day, shop_inputs, shop_log, shop_settings
@@ -24,7 +26,7 @@ from training.fit import ClassifierSettings
 from training.fit_bundle import Training, fit_bundle
 from training.fit_target import ChampionSettings
 from training.splits import ROLES, customer_draws
-from training.supplied_labels import KnownLabels, dated_dataset
+from training.supplied_labels import KnownLabels, dated_dataset, under_own_ids
 from training.workshop import LabelledTarget
 
 LABEL = Target(name=CHURN, kind="label").with_defaults(90, None)
@@ -77,6 +79,21 @@ def test_labels_without_dates_are_looked_at_at_the_end_of_what_is_known() -> Non
 def test_labels_of_nobody_known_are_refused_with_an_example() -> None:
     with pytest.raises(TrainingError, match=r"None of the 2 labelled customers is known, the first being 'x1'"):
         KnownLabels.of(shop_log(), _labels(["x1", "x2"], [True, False]), end_day=END)
+
+
+def test_a_label_of_an_id_that_was_merged_since_is_the_customers(database: Database) -> None:
+    with database.write() as session:
+        for number, customer_id in enumerate(("k0001", "k0002"), start=1):
+            session.add(Customer(id=number, customer_id=customer_id, created_at=NOW))
+        for number, (customer_id, into) in enumerate((("v1", 1), ("v2", 1), ("v3", 2)), start=3):
+            session.add(Customer(id=number, customer_id=customer_id, created_at=NOW, merged_into=into))
+    told = _labels(["k0002", "k0003", "v1", "v2", "v3"], [True, False, True, True, False])
+    found = KnownLabels.of(shop_log(), under_own_ids(database, told), end_day=END)
+    assert list(zip(_ids(found), found.positive.tolist(), strict=True)) == [("k0001", True), ("k0003", False)]
+    assert (found.unknown, found.differing) == (0, 2)
+    differing = under_own_ids(database, _labels(["k0002", "v3"], [True, False]))
+    with pytest.raises(TrainingError, match="All 2 labels differ from others of the same customer"):
+        KnownLabels.of(shop_log(), differing, end_day=END)
 
 
 def test_labels_that_look_ahead_from_after_the_end_are_left_out() -> None:

@@ -14,12 +14,14 @@ from sqlalchemy.exc import OperationalError
 
 from store import registry, runs, tables
 from store.erasure import hide_customer
+from store.exceptions import StoreError
 from store.keyed_hash import KeyedHash
 from store.scores import published_run
 from store.tables import Customer, ScoringRun, TrainingRun
 from tests.shop import REQUEST
 from tests.shop_databases import Shop
 from training import execution, worker
+from training.exceptions import TrainingError
 from training.worker import run_next, work
 
 
@@ -63,6 +65,28 @@ def test_a_queued_training_and_the_scoring_after_it_are_executed(untrained: Shop
         assert (run.status, run.model_version, run.as_of) == ("completed", 1, untrained.settings.as_of)
         assert registry.aliases(session) == {"champion": 1}
     assert not run_next(untrained.database, untrained.settings, now=untrained.clock)
+
+
+@pytest.mark.parametrize(
+    ("error", "kept"),
+    [
+        (TrainingError("Two labels of one customer, the first being 'ada'."), "the first being 'ada'"),
+        (ValueError("Key (customer_id)=(ada) already exists"), "An unexpected error, ValueError"),
+    ],
+)
+def test_the_text_of_what_a_run_fails_with_is_not_logged(
+    untrained: Shop, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], error: Exception, kept: str
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(worker, "run_training", fail)
+    run_id = _queue_training(untrained)
+    assert run_next(untrained.database, untrained.settings, now=untrained.clock)
+    assert kept in (_training(untrained, run_id).error or "")
+    logged = "".join(capfd.readouterr())
+    assert type(error).__name__ in logged
+    assert "ada" not in logged
 
 
 def test_a_failing_training_is_recorded_and_the_next_one_runs(untrained: Shop) -> None:
@@ -121,7 +145,9 @@ def test_a_long_run_gives_signs_of_life_so_that_nobody_takes_it_up_again(
     assert _training(untrained, run_id).status == "running"
 
 
-def test_a_missed_sign_of_life_does_not_end_the_signs(untrained: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missed_sign_of_life_does_not_end_the_signs(
+    untrained: Shop, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     run_id = _queue_training(untrained)
     monkeypatch.setattr(execution, "_SIGNS_BEFORE_GONE", 60 / 0.01)
     tried: list[datetime] = []
@@ -131,11 +157,14 @@ def test_a_missed_sign_of_life_does_not_end_the_signs(untrained: Shop, monkeypat
         tried.append(now)
         if len(tried) == 3:
             beat_again.set()
-        raise OperationalError("UPDATE", {}, Exception("database is locked"))
+        raise OperationalError("UPDATE", {}, Exception("database is locked, says ada"))
 
     monkeypatch.setattr(runs, "heartbeat", heartbeat)
     with execution.executing(untrained.database, TrainingRun, run_id, now=untrained.clock):
         assert beat_again.wait(20)
+    logged = "".join(capfd.readouterr())
+    assert "heartbeat_missed" in logged
+    assert "ada" not in logged
 
 
 def test_the_worker_outlives_a_database_that_is_away_for_a_while(
@@ -158,6 +187,28 @@ def test_the_worker_outlives_a_database_that_is_away_for_a_while(
 
     _work_until(trained, published)
     assert len(looks) >= 3
+
+
+@pytest.mark.parametrize("error", [StoreError("It could not be searched: of ada"), OSError("no space for ada")])
+@pytest.mark.parametrize("broken", ["resume_erasures", "prune"])
+def test_the_worker_executes_runs_though_erasing_or_pruning_fails(
+    trained: Shop, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], broken: str, error: Exception
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(worker, broken, fail)
+    monkeypatch.setattr(worker, "run_scoring", lambda *_, **__: None)
+    shop = replace(trained, settings=trained.settings.model_copy(update={"retention_days": 100_000}))
+
+    def executed() -> bool:
+        with shop.database.read() as session:
+            return session.scalars(select(ScoringRun.started_at)).one() is not None
+
+    _work_until(shop, executed)
+    logged = "".join(capfd.readouterr())
+    assert f"error={type(error).__name__}" in logged
+    assert "ada" not in logged
 
 
 def test_a_stopped_worker_begins_nothing(trained: Shop) -> None:

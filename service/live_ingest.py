@@ -28,6 +28,7 @@ _SECONDS_TO_STORE = 4.5
 # So many calls that the lock is held for well under 100 ms.
 _CALLS_AT_ONCE = 2_500
 _ROWS_A_CALL = 4
+_SECONDS_TO_FIND_A_SOURCE = 3.0
 # In whose name everybody sends where no key is asked for.
 _OPEN_SOURCE = "live"
 
@@ -92,7 +93,7 @@ class LiveIngest:
         self._writer.close()
 
     def _find_open_source(self) -> tuple[int, str]:
-        with self._database.write() as session:
+        with self._database.write(within=_SECONDS_TO_FIND_A_SOURCE) as session:
             source = find_or_create_source(session, _OPEN_SOURCE)
             return source.id, source.name
 

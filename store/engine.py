@@ -96,13 +96,26 @@ class Database:
             yield session
 
     @contextmanager
-    def write(self) -> Iterator[Session]:
+    def write(self, within: float | None = None) -> Iterator[Session]:
         """Open a session that commits at the end, or rolls back on an exception.
 
         Keep it short, and begin no other write inside: it would wait for this one to end.
+
+        Parameters
+        ----------
+        within : float, optional
+            How many seconds to wait for others at most, as in `transaction`; without it as long as it takes.
         """
-        with self._turn(None), Session(self._writing_engine(), expire_on_commit=False) as session, session.begin():
+        until = _end_of(within)
+        with (
+            self._turn(within),
+            self.bulk() as connection,
+            self._begun(connection, until),
+            Session(connection, expire_on_commit=False) as session,
+        ):
             yield session
+            # The transaction is the connection's, so what is left in the session has to go there before it ends.
+            session.flush()
 
     @contextmanager
     def bulk(self) -> Iterator[Connection]:
@@ -125,15 +138,8 @@ class Database:
         DatabaseBusyError, sqlalchemy.exc.OperationalError
             Others took longer than that. (PostgreSQL may wait as long once for each row that another holds.)
         """
-        begun = time.monotonic()
-        with ExitStack() as stack:
-            stack.enter_context(self._turn(within))
-            if within is not None and self.is_sqlite:
-                left = max(begun + within - time.monotonic(), 0.0)
-                stack.enter_context(_waiting_at_most(connection, left))
-            stack.enter_context(connection.begin())
-            if within is not None and not self.is_sqlite:
-                connection.execute(_lock_timeout(within))
+        until = _end_of(within)
+        with self._turn(within), self._begun(connection, until):
             yield connection
 
     def close(self) -> None:
@@ -150,12 +156,27 @@ class Database:
         return self.engine.execution_options(begin_immediate=True) if self.is_sqlite else self.engine
 
     @contextmanager
+    def _begun(self, connection: Connection, until: float | None) -> Iterator[None]:
+        left = None if until is None else max(until - time.monotonic(), 0.0)
+        with ExitStack() as stack:
+            if left is not None and self.is_sqlite:
+                stack.enter_context(_waiting_at_most(connection, left))
+            stack.enter_context(connection.begin())
+            if left is not None and not self.is_sqlite:
+                connection.execute(_lock_timeout(left))
+            yield
+
+    @contextmanager
     def _turn(self, within: float | None) -> Iterator[None]:
         if self._turns is None:
             yield
             return
         with self._turns.next() if within is None else self._turns.next_within(within):
             yield
+
+
+def _end_of(within: float | None) -> float | None:
+    return None if within is None else time.monotonic() + within
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import io
 import json
@@ -157,12 +158,35 @@ def test_a_locked_database_is_a_503_that_says_when_to_come_again(
     assert client.post("/v1/track", json=TRACK).json()["stored"] == 1
 
 
+def test_in_an_open_service_too_a_locked_database_is_a_503(
+    opened: Client, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.live_ingest._SECONDS_TO_FIND_A_SOURCE", 0.2)
+    with database.write() as session:
+        if not database.is_sqlite:
+            session.execute(text("LOCK TABLE source"))
+        assert opened.post("/v1/track", json=TRACK).status_code == 503
+    assert opened.post("/v1/track", json=TRACK).json()["stored"] == 1
+
+
+def test_what_the_operating_system_refuses_is_a_503(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    with monkeypatch.context() as during:
+        during.setattr("store.ingest.live.LiveWriter.write", fails)
+        answer = client.post("/v1/track", json=TRACK)
+    assert (answer.status_code, answer.json()["code"]) == (503, "ingest-busy")
+    assert client.post("/v1/track", json=TRACK).json()["stored"] == 1
+
+
 def test_metrics_count_what_came_and_what_was_refused(client: Client, admin: httpx.BasicAuth) -> None:
     client.post("/v1/batch", json=batch_of(TRACK, {"event": "x"}))
     shown = client.get("/metrics", auth=admin).text
     assert 'regulars_events_total{result="stored",source="shop"} 1.0' in shown
     assert 'regulars_events_total{result="rejected",source="shop"} 1.0' in shown
     assert "regulars_event_lag_seconds_count 1.0" in shown
+    assert "regulars_event_lag_seconds_sum 3600.0" in shown
     assert "regulars_ingest_waiting 0.0" in shown
     assert "ada" not in shown
 
@@ -214,3 +238,10 @@ def keyless(settings: Settings, log: io.StringIO) -> Iterator[Client]:
 def client(keyless: Client, key: str) -> Client:
     keyless.auth = httpx.BasicAuth(key, "")
     return keyless
+
+
+@pytest.fixture
+def opened(settings: Settings, log: io.StringIO) -> Iterator[Client]:
+    app = create_app(settings.model_copy(update={"open": True}), now=lambda: NOW, log_to=log)
+    with Client(app, base_url="http://localhost", client=("127.0.0.1", 50_000)) as client:
+        yield client

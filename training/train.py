@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy.orm import Session
@@ -23,6 +24,7 @@ from training.fit import ClassifierSettings
 from training.fit_bundle import fit_bundle
 from training.fit_target import ChampionSettings
 from training.progress import Progress, silent
+from training.supplied_labels import under_own_ids
 from training.workshop import LabelledTarget
 
 __all__ = ["run_training", "train"]
@@ -101,6 +103,9 @@ def run_training(
         lambda done: progress("Reading events", done),
         properties_of=targets.events_with_properties,
     )
+    if labelled is not None:
+        # By the ids of today, whatever they were when the file was written.
+        labelled = replace(labelled, labels=under_own_ids(database, labelled.labels))
     training = fit_bundle(
         log,
         settings,

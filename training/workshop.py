@@ -163,6 +163,10 @@ class Workshop:
     def _note_labels_left_out(self, labels: KnownLabels) -> None:
         if labels.unknown:
             self.notes.append(f"{labels.unknown:,} labels of customers of whom nothing is known were left out.")
+        if labels.differing:
+            self.notes.append(
+                f"{labels.differing:,} labels that differ under several ids of one customer were left out."
+            )
         if labels.ahead:
             self.notes.append(
                 f"{labels.ahead:,} labels that look ahead from after {self._history.end.date.isoformat()}, where "

@@ -8,7 +8,10 @@ from datetime import date, datetime
 from store.ingest.cells import Cells, as_number, as_text
 from store.ingest.rejections import CellError
 
-__all__ = ["KindFinder", "attribute_value"]
+__all__ = ["AttributeValue", "KindFinder", "attribute_value"]
+
+# Kind, number and text, as `customer_attribute` has them.
+AttributeValue = tuple[str, float | None, str | None]
 
 _ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d(?:[T ].*)?", re.ASCII)
 

@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
+from store.ingest.attribute_kinds import AttributeValue
 from store.ingest.staging import StagingTable
 
-__all__ = ["AttributeValue", "AttributeWriter", "LearntAttributes"]
+__all__ = ["AttributeWriter", "LearntAttributes"]
 
 _ATTRIBUTES = StagingTable("customer_attribute", ("customer_key", "name", "learnt_at", "kind", "number", "text"))
 # A kind says which of number and text is there, so that empty ones may be compared as 0 and ''.
@@ -22,9 +23,6 @@ _UPSERT = (
     "OR coalesce(customer_attribute.text, '') <> coalesce(excluded.text, '') "
     "RETURNING customer_key, learnt_at"
 )
-
-# Kind, number, text.
-AttributeValue = tuple[str, float | None, str | None]
 
 
 class LearntAttributes(NamedTuple):

@@ -17,8 +17,8 @@ from sqlalchemy import Connection
 from store.engine import Database
 from store.exceptions import IngestError
 from store.ingest.activity import Activity, record
-from store.ingest.attribute_kinds import KindFinder, attribute_value
-from store.ingest.attribute_writer import AttributeValue, AttributeWriter, LearntAttributes
+from store.ingest.attribute_kinds import AttributeValue, KindFinder, attribute_value
+from store.ingest.attribute_writer import AttributeWriter, LearntAttributes
 from store.ingest.cells import as_id
 from store.ingest.chunks import Chunk, quoted, require_columns
 from store.ingest.clock import Clock

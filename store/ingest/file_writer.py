@@ -48,7 +48,7 @@ class FileWriter:
         self._others = OtherWriters(connection)
         self._comparison = OrderComparison()
         self._customers = KnownCustomers(connection, keyed_hash, created_at=sender.received_at)
-        self._events = EventWriter(connection, self._customers)
+        self._events = EventWriter(connection, self._customers, tells_whole_orders=False)
         with database.transaction(connection):
             self._events.prepare()
 

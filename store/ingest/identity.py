@@ -25,7 +25,7 @@ from store.ingest.canonical import CanonicalRows
 from store.ingest.ordinals import OrdinalCounter
 from store.ingest.texts import Texts, distinct_rows
 
-__all__ = ["RowIdentities", "identify", "message_ordinals", "order_key"]
+__all__ = ["RowIdentities", "identify", "message_ordinals", "order_head", "order_key"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,6 +77,11 @@ class RowIdentities:
 def order_key(order_id: str) -> int:
     """Hash of an order id, as a signed 64-bit integer; what `event.order_key` holds."""
     return int.from_bytes(blake2b(order_id.encode(), digest_size=8).digest(), "big", signed=True)
+
+
+def order_head(event: str, customer_id: str, order_id: str) -> bytes:
+    """Return the identity of an order's head, unless it is an update."""
+    return _digest(f"order\0{event}\0{customer_id}\0{order_id}".encode())
 
 
 def identify(rows: CanonicalRows, source: str, equals: OrdinalCounter) -> RowIdentities:
@@ -149,7 +154,7 @@ class _Orders:
         # Without an order id a row is an event by itself, or an order of one line: its head is as itself, and that
         # which its group would have is left empty.
         heads = [
-            _digest(f"order\0{event}\0{customer}\0{order}".encode()) if order else b""
+            order_head(event, customer, order) if order else b""
             for event, customer, order in zip(*self.texts, strict=True)
         ]
         of_row = self.of_row.copy()

@@ -6,8 +6,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import Connection
 
+from store.customer_keys import among
 from store.ingest.erased_ids import ErasedIds
 from store.ingest.keys import KeyCache
 from store.ingest.texts import Texts
@@ -16,6 +18,7 @@ from store.keyed_hash import KeyedHash
 __all__ = ["ChangedMeanwhileError", "KnownCustomers"]
 
 _HIDDEN = 0
+_KEYS_A_STATEMENT = 5_000
 
 
 class ChangedMeanwhileError(Exception):
@@ -43,6 +46,7 @@ class KnownCustomers(KeyCache):
         self._steps = (self._find, self._add, self._find)
         self._erased = ErasedIds(connection, keyed_hash)
         self._merged: set[str] = set()
+        self._stand_for_others: set[int] = set()
         self._is_sqlite = connection.dialect.name == "sqlite"
         self._select = (
             "SELECT c.customer_id, CASE WHEN c.erased_at IS NOT NULL OR target.erased_at IS NOT NULL "
@@ -55,8 +59,15 @@ class KnownCustomers(KeyCache):
         """Whether an id, which was asked for before, stands for another customer."""
         return customer_id in self._merged
 
+    def standing_for_others(self, keys: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Whether ids were merged into each of some customers, all of them held."""
+        if not self._stand_for_others:
+            return np.zeros(len(keys), dtype=np.bool_)
+        return np.isin(keys, np.fromiter(self._stand_for_others, dtype=np.int64))
+
     def stands_for(self, customer_ids: Iterable[str], key: int) -> None:
         """Remember that ids stand for another customer from now on."""
+        self._stand_for_others.add(key)
         for customer_id in customer_ids:
             self._merged.add(customer_id)
             self._keys[customer_id] = key
@@ -77,10 +88,14 @@ class KnownCustomers(KeyCache):
         ChangedMeanwhileError
             One of them has been merged or erased since it was read.
         """
-        # SQLite has one writer at a time.
         wanted = sorted(set(keys) - {_HIDDEN})
-        if self._is_sqlite or not wanted:
-            return
+        # SQLite has one writer at a time.
+        if wanted and not self._is_sqlite:
+            self._lock(wanted, to_merge=to_merge)
+        # Asked anew once they are held: another process may have merged more into them than is remembered.
+        self._stand_for_others = self._with_others(wanted)
+
+    def _lock(self, wanted: list[int], *, to_merge: bool) -> None:
         # In one order, so that those who hold some of the same wait for each other and never in a circle.
         statement = (
             "SELECT id FROM customer WHERE id = ANY(%s) AND merged_into IS NULL AND erased_at IS NULL "
@@ -89,6 +104,20 @@ class KnownCustomers(KeyCache):
         driver: Any = self._connection.connection.driver_connection
         if len(driver.execute(statement, [wanted]).fetchall()) < len(wanted):
             raise ChangedMeanwhileError
+
+    def _with_others(self, keys: list[int]) -> set[int]:
+        driver: Any = self._connection.connection.driver_connection
+        # Answered by the end of an index; where nobody was ever merged, that is all.
+        if driver.execute("SELECT max(merged_into) FROM customer").fetchone() == (None,):
+            return set()
+        return {
+            key
+            for start in range(0, len(keys), _KEYS_A_STATEMENT)
+            for (key,) in driver.execute(
+                f"SELECT id FROM customer c WHERE id {among(keys[start : start + _KEYS_A_STATEMENT])} "
+                "AND EXISTS (SELECT 1 FROM customer m WHERE m.merged_into = c.id)"
+            ).fetchall()
+        }
 
     def hold_all(self, customer_ids: Texts) -> None:
         """Find the customers of some rows and hold them; raises `ChangedMeanwhileError`."""

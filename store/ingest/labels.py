@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -44,6 +45,8 @@ class Labels:
         `conflict` for labels that differ.
     n_read : int
         Rows of the file. What is neither label nor rejected says again what another row says.
+    n_differing : int
+        Labels left out since they differ, under several ids of one customer.
     """
 
     customer_ids: tuple[str, ...]
@@ -51,6 +54,33 @@ class Labels:
     day: NDArray[np.int32] | None
     rejections: tuple[Rejection, ...]
     n_read: int
+    n_differing: int = 0
+
+    def under_own_ids(self, merged: Mapping[str, str]) -> Labels:
+        """Return the labels of the customers for whom ids stand now.
+
+        As in the file, labels that meet in one customer (and day) are one if they say the same, and otherwise none of
+        them counts.
+
+        Parameters
+        ----------
+        merged : mapping of str to str
+            The customers' own ids, of ids that were merged into them.
+        """
+        if merged.keys().isdisjoint(self.customer_ids):
+            return self
+        days = [_NO_DAY] * len(self.customer_ids) if self.day is None else self.day.tolist()
+        told: dict[tuple[str, int], list[bool]] = {}
+        for customer_id, day, positive in zip(self.customer_ids, days, self.positive.tolist(), strict=True):
+            told.setdefault((merged.get(customer_id, customer_id), day), []).append(positive)
+        labels = {key: flags[0] for key, flags in sorted(told.items()) if len(set(flags)) == 1}
+        return replace(
+            self,
+            customer_ids=tuple(customer_id for customer_id, _ in labels),
+            positive=np.array(list(labels.values()), dtype=np.bool_),
+            day=None if self.day is None else np.array([day for _, day in labels], dtype=np.int32),
+            n_differing=self.n_differing + sum(len(flags) for flags in told.values() if len(set(flags)) > 1),
+        )
 
 
 def read_labels(

@@ -11,9 +11,10 @@ from sqlalchemy.exc import OperationalError
 
 from store.bulk_read import errors_of
 from store.engine import Database
+from store.exceptions import DatabaseBusyError
 from store.ingest.activity import Activity, record
 from store.ingest.attribute_writer import AttributeWriter, LearntAttributes
-from store.ingest.calls import Calls
+from store.ingest.calls import Calls, Merge
 from store.ingest.checkpoints import Checkpoints
 from store.ingest.known_customers import ChangedMeanwhileError, KnownCustomers
 from store.ingest.live_requests import Fate, LiveRequest, LiveResult, PreparedRequest
@@ -120,7 +121,7 @@ class _Connected:
         self._calls_since_checkpoint = 0
         self._others = OtherWriters(connection)
         self._customers = KnownCustomers(connection, keyed_hash, created_at=0)
-        self._events = EventWriter(connection, self._customers)
+        self._events = EventWriter(connection, self._customers, tells_whole_orders=True)
         self._attributes = AttributeWriter(connection)
         self._merging = Merging(connection, self._customers)
         self._rejected = RejectedRows(connection)
@@ -171,9 +172,9 @@ class _Connected:
         self._merge(calls, sender, fate)
         self._learn(calls, created, fate)
         occurred_at = None
-        if prepared.rows is not None:
-            written = self._events.add(prepared.rows, sender, OrderComparison())
-            occurred_at = written.occurred_at
+        for rows in prepared.rows:
+            written = self._events.add(rows, sender, OrderComparison())
+            occurred_at = max(filter(None, (occurred_at, written.occurred_at)), default=None)
             fate.stored.update(written.new.tolist())
             fate.erased.update(written.erased)
             fate.reject(map(_rejection, written.conflicts))
@@ -191,8 +192,10 @@ class _Connected:
     def _merge(self, calls: Calls, sender: Sender, fate: Fate) -> None:
         for merge in calls.merges:
             if self._merging.is_due(merge.merged, merge.into):
-                self._merging.merge(merge.merged, merge.into, now=sender.received_at)
+                conflicts = self._merging.merge(merge.merged, merge.into, now=sender.received_at)
                 fate.stored.add(merge.position)
+                if conflicts:
+                    fate.reject([_rejection_of_orders(merge, conflicts)])
             elif not all(self._customers.keys((merge.merged, merge.into))[who] for who in (merge.merged, merge.into)):
                 fate.erased.add(merge.position)
 
@@ -214,8 +217,20 @@ class _Connected:
 
 
 def _rejection(conflict: OrderConflict) -> Rejection:
-    return Rejection.of(conflict.line, "properties.order_id", conflict.order_id, "conflict", conflict.reason)
+    return Rejection.of(conflict.line, "properties.order_id", conflict.order_id, "order_conflict", conflict.reason)
+
+
+def _rejection_of_orders(merge: Merge, order_ids: list[str]) -> Rejection:
+    reason = (
+        f"both ids have {len(order_ids):,} orders of the same id with other lines, beginning with {order_ids[0]}; they "
+        "are one customer now, and both orders count; look which of them is wrong"
+    )
+    return Rejection.of(merge.position, "", order_ids[0], "order_conflict", reason)
 
 
 def _left(until: float) -> float:
-    return max(until - time.monotonic(), 0.0)
+    """Return how many seconds are left; raises `DatabaseBusyError` if none are."""
+    left = until - time.monotonic()
+    if left <= 0.0:
+        raise DatabaseBusyError(f"The database could not be written to for {_LONGEST_WAIT:.0f} s. Try again.")
+    return left

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
+from store.event_rows import ORDER_COMPLETED
 from store.ingest.calls import Calls
+from store.ingest.canonical import CanonicalRows
 from store.ingest.erased_ids import rejection_of_erased
 from store.ingest.identity import identify
 from store.ingest.ordinals import OrdinalCounter
@@ -60,19 +66,30 @@ class LiveResult:
 
 
 class PreparedRequest(NamedTuple):
-    """A request with all that can be worked out before a transaction begins."""
+    """A request with all that can be worked out before a transaction begins.
+
+    Attributes
+    ----------
+    request : LiveRequest
+    rows : list of PreparedRows
+        To be written one after another: a call that tells an order again is compared with what the one before stored.
+    """
 
     request: LiveRequest
-    rows: PreparedRows | None
+    rows: list[PreparedRows]
 
     @classmethod
     def of(cls, request: LiveRequest) -> PreparedRequest:
         """Work it out."""
         rows = request.calls.rows
         if not len(rows):
-            return cls(request, None)
+            return cls(request, [])
         order, identities = identify(rows, request.source, OrdinalCounter()).by_head()
-        return cls(request, PreparedRows.of(rows.take(order), identities))
+        prepared = PreparedRows.of(rows.take(order), identities)
+        times_told = _times_told(prepared.rows)
+        if not times_told.any():
+            return cls(request, [prepared])
+        return cls(request, [prepared.only(times_told == times) for times in np.unique(times_told)])
 
     def customer_ids(self) -> set[str]:
         """Return all ids that the request names."""
@@ -87,6 +104,19 @@ class PreparedRequest(NamedTuple):
     def sender(self) -> Sender:
         """Who sent the request, and when it came."""
         return Sender(self.request.source_id, to_microseconds(self.request.received_at))
+
+
+def _times_told(rows: CanonicalRows) -> NDArray[np.int64]:
+    """Return, for each row, how many calls of the request before its own tell the same completed order."""
+    times = np.zeros(len(rows), dtype=np.int64)
+    orders = np.flatnonzero(rows.order_id.given & rows.event.where(ORDER_COMPLETED.__eq__))
+    calls = sorted(set(zip(rows.line[orders].tolist(), rows.order_id.codes[orders].tolist(), strict=True)))
+    told: Counter[int] = Counter()
+    for call, order in calls:
+        if told[order]:
+            times[rows.line == call] = told[order]
+        told[order] += 1
+    return times
 
 
 class Fate:

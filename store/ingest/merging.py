@@ -9,6 +9,7 @@ import numpy as np
 from sqlalchemy import Connection, RowMapping, and_, delete, select, text, update
 
 from store.ingest.known_customers import KnownCustomers
+from store.ingest.merged_orders import bring_together
 from store.listings import places_of
 from store.tables import Score, ScoringRun, SegmentMembership
 from store.tables.base import from_microseconds
@@ -58,7 +59,7 @@ class Merging:
         both = keys[merged], keys[into]
         return not self._customers.is_merged(merged) and all(both) and both[0] != both[1]
 
-    def merge(self, merged: str, into: str, *, now: int) -> None:
+    def merge(self, merged: str, into: str, *, now: int) -> list[str]:
         """Merge an id into another, where it is due; both customers are held.
 
         Parameters
@@ -66,9 +67,15 @@ class Merging:
         merged, into : str
         now : int
             Microseconds since 1970-01-01 UTC; when open stays in segments end.
+
+        Returns
+        -------
+        list of str
+            Ids of orders that both have and that differ; both stay.
         """
         keys = self._customers.keys((merged, into))
         both = {"merged": keys[merged], "into": keys[into]}
+        conflicts = bring_together(self._connection, both["merged"], both["into"])
         for statement in (_MOVE_EVENTS, _MOVE_ATTRIBUTES, _REMOVE_ATTRIBUTES):
             self._connection.execute(statement, both)
         self._remove_scores(both["merged"])
@@ -79,6 +86,7 @@ class Merging:
         )
         redirected = self._connection.execute(_REDIRECT, both).scalars().all()
         self._customers.stands_for(redirected, both["into"])
+        return conflicts
 
     def _remove_scores(self, key: int) -> None:
         """Remove what runs say of a customer, and its places in their lists, each by its key."""

@@ -1,29 +1,31 @@
-"""The head of an order: what it takes from its lines, and how lines of another source are compared with it."""
+"""The head of an order: what it takes from its lines, and how lines that tell it again are compared with it."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
 import numpy as np
-from sqlalchemy import Connection, bindparam, text
+from sqlalchemy import Connection
 
+from store.customer_keys import among
 from store.ingest.ordinals import OrdinalCounter
 
-__all__ = ["HeadDetails", "LineContent", "OrderComparison", "StoredHead", "merge"]
+__all__ = ["HeadDetails", "LineContent", "OrderComparison", "StoredHead", "merge", "stored_identities", "stored_lines"]
 
 _ORDERS_A_STATEMENT = 500
 
-_STORED_LINES = text(
+_STORED_LINES = (
     "SELECT l.event_id, "
     # A line of a sender whose clock ran ahead is kept at received_at; it is compared as it was reported.
     "CASE WHEN l.occurred_at = e.received_at THEN coalesce(e.reported_at, l.occurred_at) ELSE l.occurred_at END, "
     "p.product_id, l.quantity, l.value "
     "FROM order_line l JOIN event e ON e.id = l.event_id LEFT JOIN product p ON p.id = l.product_key "
-    "WHERE l.event_id IN :event_ids"
-).bindparams(bindparam("event_ids", expanding=True))
+    "WHERE l.event_id"
+)
+_STORED_IDENTITIES = "SELECT event_id, identity FROM order_line WHERE event_id"
 
 
 class HeadDetails(NamedTuple):
@@ -49,10 +51,18 @@ class StoredHead(NamedTuple):
 
 
 class LineContent(NamedTuple):
-    """What makes two lines of one order equal, wherever they come from."""
+    """What makes two lines of one order equal, wherever they come from.
+
+    Attributes
+    ----------
+    event_id : int
+    reported_at : int or None
+        None where the instant is of no matter: who tells of an order again, a page or a shop, does so at another.
+    product, quantity, value
+    """
 
     event_id: int
-    reported_at: int
+    reported_at: int | None
     product: str | None
     quantity: float | None
     value: float | None
@@ -68,7 +78,7 @@ def merge(one: HeadDetails, other: HeadDetails) -> HeadDetails:
 
 
 class OrderComparison:
-    """Compares the lines of one file with orders that were told otherwise: by another source, or with message ids.
+    """Compares the lines of one file or call with what their orders have.
 
     The n-th of equal lines in the file is already there if the order has at least n such lines. So it does not matter
     how the lines are spread over chunks.
@@ -79,17 +89,30 @@ class OrderComparison:
 
     def already_there(self, connection: Connection, lines: Sequence[LineContent]) -> list[bool]:
         """Say of each line, in the order of the file, whether its order has it already."""
-        stored = Counter(self._stored_lines(connection, sorted({line.event_id for line in lines})))
+        stored: Counter[LineContent] = Counter()
+        for line in stored_lines(connection, {line.event_id for line in lines}):
+            stored.update((line, line._replace(reported_at=None)))
         keys = np.array([_key(line) for line in lines], dtype=np.uint64)
         ordinals = self._equals.count(keys).tolist()
         return [stored[line] > ordinal for line, ordinal in zip(lines, ordinals, strict=True)]
 
-    @staticmethod
-    def _stored_lines(connection: Connection, event_ids: list[int]) -> Iterable[LineContent]:
-        for start in range(0, len(event_ids), _ORDERS_A_STATEMENT):
-            some = event_ids[start : start + _ORDERS_A_STATEMENT]
-            for row in connection.execute(_STORED_LINES, {"event_ids": some}):
-                yield LineContent(*row)
+
+def stored_lines(connection: Connection, event_ids: Iterable[int]) -> Iterator[LineContent]:
+    """Yield what the lines of some orders say, each with the instant at which it was reported."""
+    for row in _of_orders(connection, _STORED_LINES, event_ids):
+        yield LineContent._make(row)
+
+
+def stored_identities(connection: Connection, event_ids: Iterable[int]) -> set[tuple[int, bytes]]:
+    """Return the lines of some orders, each as event and identity."""
+    return {(event_id, bytes(own)) for event_id, own in _of_orders(connection, _STORED_IDENTITIES, event_ids)}
+
+
+def _of_orders(connection: Connection, beginning: str, event_ids: Iterable[int]) -> Iterator[tuple[Any, ...]]:
+    driver: Any = connection.connection.driver_connection
+    ids = sorted(set(event_ids))
+    for start in range(0, len(ids), _ORDERS_A_STATEMENT):
+        yield from driver.execute(f"{beginning} {among(ids[start : start + _ORDERS_A_STATEMENT])}").fetchall()
 
 
 def _key(line: LineContent) -> int:

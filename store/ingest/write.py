@@ -12,10 +12,12 @@ from store.bulk_load import Values, load
 from store.ingest.batch import Batch, KnownEvents, Rows, optional
 from store.ingest.keys import KeyCache
 from store.ingest.known_customers import KnownCustomers
-from store.ingest.orders import HeadDetails, LineContent, OrderComparison, StoredHead, merge
+from store.ingest.merged_orders import under_one_head
+from store.ingest.orders import HeadDetails, OrderComparison, StoredHead, merge
 from store.ingest.prepared_rows import PreparedRows, Sender
+from store.ingest.retellings import Retellings
 from store.ingest.staging import NewRows, StagingTable
-from store.ingest.written import OrderConflict, Written
+from store.ingest.written import Written
 
 __all__ = ["EventWriter"]
 
@@ -62,10 +64,13 @@ class EventWriter:
         Of `Database.bulk`.
     customers : KnownCustomers
         Of the same connection.
+    tells_whole_orders : bool
+        Whether rows are of calls, as `Retellings` has it.
     """
 
-    def __init__(self, connection: Connection, customers: KnownCustomers) -> None:
+    def __init__(self, connection: Connection, customers: KnownCustomers, *, tells_whole_orders: bool) -> None:
         self._connection = connection
+        self._retellings = Retellings(connection, tells_whole_orders=tells_whole_orders)
         self._is_sqlite = connection.dialect.name == "sqlite"
         self._customers = customers
         self._event_types = KeyCache(connection, "event_type", "name")
@@ -109,13 +114,16 @@ class EventWriter:
                 return Written(0, 0, np.empty(0, dtype=np.int64), [], erased, [], None)
             prepared = prepared.only(kept)
             customers = self._customers.of(prepared.batch.rows.customer_id)
+        has_others = self._customers.standing_for_others(customers)
+        if has_others.any():
+            prepared = under_one_head(self._connection, prepared, customers, has_others)
         batch = prepared.batch
         known = self._insert_events(prepared, customers, sender)
-        fitting, conflicting = self._fit_lines(batch, known, sender)
+        fitting, otherwise = self._retellings.divide(batch, known, sender, has_others, comparison)
         is_stored = known.is_new[batch.event] & ~batch.is_line
         is_stored[self._insert_lines(batch, fitting, known)] = True
         self._update_heads(batch, known, np.flatnonzero(is_stored & batch.is_line))
-        conflicts = self._compare(batch, conflicting, known, comparison)
+        conflicts = self._retellings.conflicts(batch, otherwise, known, comparison)
         taken = ~np.isin(batch.rows.line, np.array([conflict.line for conflict in conflicts], dtype=np.int64))
         refunds = np.flatnonzero(is_stored & batch.is_refund).tolist()
         stored = int(np.count_nonzero(is_stored))
@@ -175,15 +183,6 @@ class EventWriter:
             )
         }
 
-    def _fit_lines(self, batch: Batch, known: KnownEvents, sender: Sender) -> tuple[Rows, Rows]:
-        """Return the lines that their orders take, and those that must be compared with what the order has."""
-        # Without an order id, a head that is there has its line.
-        lines = batch.is_line & (known.event_id > 0)[batch.event]
-        fits = (known.source_id == sender.source_id)[batch.event] & (
-            known.has_message_id[batch.event] == batch.has_message_id
-        )
-        return np.flatnonzero(lines & fits), np.flatnonzero(lines & ~fits)
-
     def _insert_lines(self, batch: Batch, lines: Rows, known: KnownEvents) -> Rows:
         """Store lines of orders; return those that are new."""
         of_new_orders = known.is_new[batch.event[lines]]
@@ -241,41 +240,6 @@ class EventWriter:
                     for event_id, details in changed
                 ],
             )
-
-    def _compare(
-        self, batch: Batch, lines: Rows, known: KnownEvents, comparison: OrderComparison
-    ) -> list[OrderConflict]:
-        """Return the lines that their order, told by another source, does not have already."""
-        if not len(lines):
-            return []
-        rows = batch.rows.take(lines)
-        events = batch.event[lines]
-        value = rows.value * rows.rate
-        contents = [
-            LineContent(*content)
-            for content in zip(
-                known.event_id[events].tolist(),
-                rows.reported_at.tolist(),
-                rows.product.tolist(),
-                optional(rows.quantity, np.isnan(rows.quantity)),
-                optional(value, np.isnan(value)),
-                strict=True,
-            )
-        ]
-        are_there = comparison.already_there(self._connection, contents)
-        sources = {row.id: row.name for row in self._connection.execute(text("SELECT id, name FROM source"))}
-        order_ids = rows.order_id.tolist()
-        conflicts = []
-        for line, is_there in enumerate(are_there):
-            if not is_there:
-                source = sources[int(known.source_id[events[line]])]
-                how = "with" if known.has_message_id[events[line]] else "without"
-                reason = (
-                    f"order {order_ids[line]} is stored already from source “{source}” {how} message "
-                    "ids, and has no such line there; remove one of the two, or name the same source"
-                )
-                conflicts.append(OrderConflict(int(rows.line[line]), str(order_ids[line]), reason))
-        return conflicts
 
 
 def _given(texts: Iterable[str | None]) -> set[str]:

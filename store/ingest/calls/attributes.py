@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from store.ingest.attribute_kinds import attribute_value
+from store.ingest.attribute_kinds import AttributeValue, attribute_value
 from store.ingest.calls.members import Json, MemberError, escaped, read_number
-from store.ingest.calls.told import Attribute
 
 __all__ = ["category_attribute", "read_attributes"]
 
@@ -15,7 +14,7 @@ _LONGEST_TEXT = 1_000
 _MOST_ATTRIBUTES = 500
 
 
-def read_attributes(traits: Json, where: str, prefix: str = "") -> dict[str, Attribute]:
+def read_attributes(traits: Json, where: str, prefix: str = "") -> dict[str, AttributeValue]:
     """Return attributes by name.
 
     A number is a number; true and false are categories; a text is a date if it is one in ISO 8601, else a category. The
@@ -30,7 +29,7 @@ def read_attributes(traits: Json, where: str, prefix: str = "") -> dict[str, Att
     prefix : str
         Of all names.
     """
-    attributes: dict[str, Attribute] = {}
+    attributes: dict[str, AttributeValue] = {}
     for holder, path, of_object in _objects(traits, where):
         for name, value in holder.items():
             attribute = _attribute(holder, name, value, path)
@@ -42,7 +41,7 @@ def read_attributes(traits: Json, where: str, prefix: str = "") -> dict[str, Att
     return attributes
 
 
-def category_attribute(text: str) -> Attribute:
+def category_attribute(text: str) -> AttributeValue:
     """Return a text as an attribute that is a category, whatever it looks like."""
     return "category", None, text
 
@@ -55,7 +54,7 @@ def _objects(traits: Json, where: str) -> Iterator[tuple[Json, str, str]]:
             yield value, f"{where}{name}.", f"{name}."
 
 
-def _attribute(holder: Json, name: str, value: object, path: str) -> Attribute | None:
+def _attribute(holder: Json, name: str, value: object, path: str) -> AttributeValue | None:
     if value is None or isinstance(value, (dict, list)):
         return None
     if isinstance(value, bool):

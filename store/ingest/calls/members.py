@@ -15,6 +15,7 @@ __all__ = [
     "as_object",
     "converted",
     "escaped",
+    "if_readable",
     "read_id",
     "read_label",
     "read_number",
@@ -95,9 +96,22 @@ def read_number(holder: Json, name: str, where: str = "") -> float:
 
 
 def read_object(holder: Json, name: str, where: str = "") -> Json:
-    """Return an object; one without members if there is none."""
+    """Return an object; one without members if there is none.
+
+    An empty list, which is what PHP writes of an empty array, and an empty text count as none.
+    """
     value = holder.get(name)
-    return _NO_MEMBERS if value is None else as_object(value, where + name)
+    if value is None or value == [] or (isinstance(value, str) and not value.strip()):
+        return _NO_MEMBERS
+    return as_object(value, where + name)
+
+
+def if_readable(read: Callable[[Json, str], str | None], holder: Json, name: str) -> str | None:
+    """Return a text or id that nobody needs, None too where what stands there is none."""
+    try:
+        return read(holder, name)
+    except MemberError:
+        return None
 
 
 def as_object(value: object, path: str) -> Json:

@@ -6,7 +6,7 @@ again; the correction, which is another at each sending, moves `occurred_at` alo
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from store.ingest.calls.members import Json, MemberError, converted
@@ -14,6 +14,7 @@ from store.ingest.clock import Clock
 from store.ingest.instants import InstantReader
 from store.ingest.rejections import CellError
 from store.settings import Settings
+from store.tables.base import to_microseconds
 
 __all__ = ["Moments"]
 
@@ -22,6 +23,9 @@ _MICROSECOND = timedelta(microseconds=1)
 _ON_THE_WAY = timedelta(minutes=1) // _MICROSECOND
 # Sent longer ago, a request was kept back, or is a replay; its clock was right then.
 _MOST_BEHIND = timedelta(hours=24) // _MICROSECOND
+_DAY = timedelta(days=1) // _MICROSECOND
+_MILLISECOND = timedelta(milliseconds=1) // _MICROSECOND
+_YEAR_2001 = to_microseconds(datetime(2001, 1, 1, tzinfo=UTC))
 # Further ahead `sentAt` is no clock's.
 _MOST_AHEAD = timedelta(days=366) // _MICROSECOND
 
@@ -51,7 +55,7 @@ class Moments:
         if sent_at is None:
             return 0
         try:
-            instant = converted(self._read_instant, sent_at, "")
+            instant = self._instant(sent_at, "")
         except MemberError:
             return 0
         if instant is None:
@@ -72,7 +76,7 @@ class Moments:
         for name in ("timestamp", "originalTimestamp"):
             value = call.get(name)
             if value is not None:
-                reported_at = converted(self._read_instant, value, name)
+                reported_at = self._instant(value, name)
                 if reported_at is not None:
                     try:
                         corrected = self._clock.admit(reported_at + correction)
@@ -80,3 +84,11 @@ class Moments:
                         raise MemberError(name, value, error.code, error.reason) from None
                     return min(corrected, self._clock.received_at), reported_at
         return self._clock.received_at, self._clock.received_at
+
+    def _instant(self, value: object, path: str) -> int | None:
+        """Return an instant in microseconds; a number is milliseconds since 1970 if it can be so."""
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            latest = self._clock.received_at + _DAY
+            if _YEAR_2001 <= value * _MILLISECOND <= latest:
+                return round(value * _MILLISECOND)
+        return converted(self._read_instant, value, path)

@@ -9,7 +9,7 @@ import json
 import math
 from typing import NamedTuple
 
-from store.events import ORDER_COMPLETED, REFUND_EVENTS
+from store.event_rows import ORDER_COMPLETED, ORDER_UPDATED, REFUND_EVENTS
 from store.ingest.calls.members import Json, MemberError, as_object, read_id, read_label, read_number
 from store.ingest.calls.told import Row
 from store.ingest.cells import as_number
@@ -19,16 +19,18 @@ from store.settings import Settings
 
 __all__ = ["EventRows"]
 
-_ORDERS = (ORDER_COMPLETED, "Order Updated")
+_ORDERS = (ORDER_COMPLETED, ORDER_UPDATED)
 _ORDER_REFUNDED = "Order Refunded"
 _WHERE = "properties."
 _MOST_PRODUCTS = 5_000
+# So that no request holds up the others for seconds.
+_MOST_LINES = 50_000
 
 _written = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class EventRows:
-    """Makes the rows of events.
+    """Makes the rows of the events of one request, of orders and refunds at most 50,000 lines.
 
     Parameters
     ----------
@@ -38,6 +40,7 @@ class EventRows:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._lines_left = _MOST_LINES
 
     def of(self, event: str, properties: Json, message_id: str | None) -> list[Row]:
         """Return the rows of one event.
@@ -62,7 +65,9 @@ class EventRows:
             value = _value(properties)
             return [Row(event, None, None, None, math.nan, value, self._rate(properties, value))]
         order_id = read_id(properties, "order_id", _WHERE)
-        lines = _lines(properties, default_quantity=1.0 if event in _ORDERS else math.nan)
+        products = _products(properties)
+        self._count(products)
+        lines = _lines(products, default_quantity=1.0 if event in _ORDERS else math.nan)
         if not lines:
             lines = [_Line(None, None, math.nan, _sum(properties))]
         elif event in _ORDERS:
@@ -71,6 +76,16 @@ class EventRows:
                 order_id = message_id
         rate = self._rate(properties, *(line.value for line in lines))
         return [_row(event, order_id, line, rate) for line in lines]
+
+    def _count(self, products: list[object]) -> None:
+        """Refuse a call that would make too many lines, before they are read; smaller ones after it may still fit."""
+        if len(products) > self._lines_left:
+            reason = (
+                f"holds {len(products):,} products, with which the request has more than {_MOST_LINES:,} lines; send "
+                "fewer calls at once"
+            )
+            raise MemberError(f"{_WHERE}products", products, "too_many_lines", reason)
+        self._lines_left -= len(products)
 
     def _rate(self, properties: Json, *values: float) -> float:
         """Return what one unit of the values' currency is worth; where no value is known, nobody asks."""
@@ -104,7 +119,7 @@ def _row(event: str, order_id: str | None, line: _Line, rate: float) -> Row:
     return Row(event, order_id, product, category, quantity, value, rate)
 
 
-def _lines(properties: Json, default_quantity: float) -> list[_Line]:
+def _products(properties: Json) -> list[object]:
     products = properties.get("products")
     if products is None:
         return []
@@ -114,6 +129,11 @@ def _lines(properties: Json, default_quantity: float) -> list[_Line]:
     if len(products) > _MOST_PRODUCTS:
         reason = f"holds {len(products):,} products; expected at most {_MOST_PRODUCTS:,}"
         raise MemberError(path, products, "too_many", reason)
+    return products
+
+
+def _lines(products: list[object], default_quantity: float) -> list[_Line]:
+    path = f"{_WHERE}products"
     return [
         _line(as_object(product, f"{path}[{place}]"), f"{path}[{place}]", default_quantity)
         for place, product in enumerate(products)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from store.ingest.attribute_kinds import AttributeValue
 from store.ingest.calls.attributes import category_attribute, read_attributes
 from store.ingest.calls.body import read_body, read_items
-from store.ingest.calls.members import Json, read_id, read_label, read_object, required
+from store.ingest.calls.members import Json, if_readable, read_id, read_label, read_object, required
 from store.ingest.calls.moments import Moments
 from store.ingest.calls.orders import EventRows
 from store.ingest.calls.properties import properties_json
-from store.ingest.calls.told import Attribute, Calls, Head, Learnt, Merge, Told, gather
+from store.ingest.calls.told import Calls, Head, Learnt, Merge, Told, gather
 from store.settings import Settings
 
 __all__ = ["read_posthog"]
@@ -92,12 +93,12 @@ class _PosthogReader:
         attributes = _traits(item, properties)
         learnt = Learnt(position, customer_id, occurred_at, attributes) if attributes else None
         if told_event in _NO_EVENTS:
-            anonymous_id = read_id(properties, "$anon_distinct_id", _WHERE) if told_event == "$identify" else None
+            anonymous_id = if_readable(read_id, properties, "$anon_distinct_id") if told_event == "$identify" else None
             merge = None if anonymous_id is None else _merge(position, anonymous_id, customer_id)
             return Told(learnt=learnt or Learnt(position, customer_id, occurred_at, {}), merge=merge)
         event = _EVENTS.get(told_event, told_event)
         message_id = _message_id(item, properties)
-        channel = read_label(properties, "channel", _WHERE)
+        channel = if_readable(read_label, properties, "channel")
         rows = self._rows.of(event, properties, message_id)
         kept = properties_json(_kept(properties))
         return Told(Head(customer_id, occurred_at, reported_at, message_id, channel, kept), rows, learnt)
@@ -116,16 +117,16 @@ def _message_id(item: Json, properties: Json) -> str | None:
     )
 
 
-def _account_traits(properties: Json) -> dict[str, Attribute]:
+def _account_traits(properties: Json) -> dict[str, AttributeValue]:
     path = f"{_WHERE}$group_set"
     group_id = required(read_id(properties, "$group_key", _WHERE), f"{_WHERE}$group_key", "group_id")
     attributes = read_attributes(_own(read_object(properties, "$group_set", _WHERE)), f"{path}.", "account.")
     return attributes | {"account.id": category_attribute(group_id)}
 
 
-def _traits(item: Json, properties: Json) -> dict[str, Attribute]:
+def _traits(item: Json, properties: Json) -> dict[str, AttributeValue]:
     """Return what an item says of its customer; `$set` wins over `$set_once`, which says what was so at first."""
-    attributes: dict[str, Attribute] = {}
+    attributes: dict[str, AttributeValue] = {}
     for name in ("$set_once", "$set"):
         for holder, where in ((properties, _WHERE), (item, "")):
             if name in holder:

@@ -10,7 +10,7 @@ from typing import Any
 
 from store.ingest.calls.attributes import category_attribute, read_attributes
 from store.ingest.calls.body import read_body, read_items
-from store.ingest.calls.members import Json, MemberError, read_id, read_label, read_object, required
+from store.ingest.calls.members import Json, MemberError, if_readable, read_id, read_label, read_object, required
 from store.ingest.calls.moments import Moments
 from store.ingest.calls.orders import EventRows
 from store.ingest.calls.properties import campaign_properties, properties_json
@@ -106,7 +106,8 @@ class _SegmentReader:
         """Return what a call tells; raise `MemberError` for the first thing wrong."""
         if kind == "alias":
             return _alias(position, call)
-        user_id, anonymous_id = read_id(call, "userId"), read_id(call, "anonymousId")
+        user_id = read_id(call, "userId")
+        anonymous_id = read_id(call, "anonymousId") if user_id is None else if_readable(read_id, call, "anonymousId")
         customer_id = user_id or anonymous_id
         if customer_id is None:
             reason = "is empty, and so is anonymousId; every call needs one of them"
@@ -134,7 +135,7 @@ class _SegmentReader:
         else:
             event = _EVENT_OF_KIND[kind]
             properties |= {name: call[name] for name in ("name", "category") if call.get(name) is not None}
-        channel = read_label(call, "channel") or read_label(context, "channel", "context.")
+        channel = if_readable(read_label, call, "channel") or if_readable(read_label, context, "channel")
         rows = self._rows.of(event, properties, message_id)
         head = Head(customer_id, occurred_at, reported_at, message_id, channel, properties_json(properties))
         return Told(head, rows)
@@ -143,7 +144,17 @@ class _SegmentReader:
         own = call.get("context")
         if not isinstance(own, dict):
             return self._context
-        return {**self._context, **own} if self._context else own
+        return _with_own(self._context, own) if self._context else own
+
+
+def _with_own(whole: Json, own: Json) -> Json:
+    """Return the members of both; where both are objects, theirs, and where not, its own."""
+    both = {
+        name: _with_own(whole[name], value)
+        for name, value in own.items()
+        if isinstance(value, dict) and isinstance(whole.get(name), dict)
+    }
+    return {**whole, **own, **both}
 
 
 def _alias(position: int, call: Json) -> Told:

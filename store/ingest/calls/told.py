@@ -8,15 +8,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from store.ingest.attribute_kinds import AttributeValue
 from store.ingest.calls.members import Json, MemberError, as_object
 from store.ingest.canonical import CanonicalRows
 from store.ingest.rejections import Rejection
 from store.ingest.texts import Texts
 
-__all__ = ["Attribute", "Calls", "Head", "Learnt", "Merge", "Row", "Told", "gather"]
-
-# Kind, number and text, as `customer_attribute` has them.
-Attribute = tuple[str, float | None, str | None]
+__all__ = ["Calls", "Head", "Learnt", "Merge", "Row", "Told", "gather"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +35,7 @@ class Learnt:
     position: int
     customer_id: str
     learnt_at: int
-    attributes: Mapping[str, Attribute]
+    attributes: Mapping[str, AttributeValue]
 
 
 @dataclass(frozen=True, slots=True)

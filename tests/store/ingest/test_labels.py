@@ -80,6 +80,19 @@ def test_the_same_label_twice_is_one_and_different_ones_are_all_rejected(read: R
     assert labels.rejections[0].reason == "is not what other rows say of customer cara; none of them counts"
 
 
+def test_labels_that_meet_in_one_customer_are_one_if_they_say_the_same(read: Read) -> None:
+    rows = ("anna,Yes,5", "v1,Yes,5", "anna,No,6", "v1,Yes,6", "v2,Yes,7", "ben,No,5")
+    content = "\n".join(("id,left,at", *(f"{row[:-1]}2024-01-0{row[-1]}" for row in rows))) + "\n"
+    day = (date(2024, 1, 5) - date(1970, 1, 1)).days
+    labels = read(content, date_column="at")
+    own = labels.under_own_ids({"v1": "anna", "v2": "anna", "v3": "ben"})
+    assert as_rows(own) == [("anna", True, day), ("anna", True, day + 2), ("ben", False, day)]
+    assert (own.n_differing, own.n_read) == (2, 6)
+    assert labels.under_own_ids({"v3": "ben"}) is labels
+    dateless = read("id,left\nanna,No\nv1,No\nben,Yes\n").under_own_ids({"v1": "anna"})
+    assert as_rows(dateless) == [("anna", False, None), ("ben", True, None)]
+
+
 def test_labels_of_one_customer_on_different_days_are_different_labels(read: Read) -> None:
     labels = read(
         "id,left,at\nanna,No,2024-01-05\nanna,Yes,20240301T2300\nanna,No,2024-01-05T13:00:00\n", date_column="at"

@@ -156,8 +156,8 @@ def test_an_order_that_a_file_has_told_otherwise_is_a_conflict(
         [request(order("ada", "o1", "pen", message="m1"), order("ada", "o1", "ink", message="m2"))]
     )
     assert (result.stored, result.already_there) == (0, 1)
-    assert [(each.line, each.code, each.value) for each in result.rejected] == [(1, "conflict", "o1")]
-    assert stored_rejections(database)[0][:4] == (1, "properties.order_id", "o1", "conflict")
+    assert [(each.line, each.code, each.value) for each in result.rejected] == [(1, "order_conflict", "o1")]
+    assert stored_rejections(database)[0][:4] == (1, "properties.order_id", "o1", "order_conflict")
 
 
 def test_rejected_calls_are_kept_by_the_body_and_once(writer: LiveWriter, database: Database) -> None:

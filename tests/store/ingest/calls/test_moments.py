@@ -83,3 +83,30 @@ def test_an_instant_without_an_offset_is_meant_in_the_zone_of_the_business(
 ) -> None:
     calls = track("E", {}, load_settings(timezone="Europe/Berlin"), **members)
     assert columns(calls, "occurred_at", "reported_at") == [(instant(told), instant(told))]
+
+
+@pytest.mark.parametrize(
+    ("told", "meant"),
+    [
+        (1_714_557_600_123, "2024-05-01T10:00:00.123000+00:00"),
+        (1_714_557_600_123.0, "2024-05-01T10:00:00.123000+00:00"),
+        (978_307_200_000, "2001-01-01T00:00:00+00:00"),
+        (1_717_329_600_000, at(24 * HOUR)),
+    ],
+)
+def test_a_number_is_milliseconds_since_1970(told: float, meant: str) -> None:
+    assert columns(track("E", {}, timestamp=told), "reported_at") == [(instant(meant),)]
+    assert columns(posthog({"event": "E", "distinct_id": "u", "timestamp": told}), "reported_at") == [(instant(meant),)]
+
+
+@pytest.mark.parametrize("told", [978_307_199_999, 1_717_329_600_001, 1_714_557_600, 1e300, -1, 10**400])
+def test_a_number_that_would_be_no_instant_of_these_years_is_rejected(told: float) -> None:
+    ((_, path, _, code),) = rejected(track("E", {}, timestamp=told))
+    assert (path, code) == ("timestamp", "occurred_at")
+
+
+def test_a_clock_that_tells_milliseconds_is_corrected_too() -> None:
+    ten_minutes = 600_000
+    sent_at = int(RECEIVED_AT.timestamp()) * 1_000 - ten_minutes
+    calls = track("E", {}, timestamp=sent_at - 5_000, sentAt=sent_at)
+    assert columns(calls, "occurred_at") == [(instant(at(timedelta(seconds=-5))),)]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from store.settings import load_settings
-from tests.store.ingest.calls.reading import column, columns, rejected, track
+from tests.store.ingest.calls.reading import batch, column, columns, rejected, track
 
 PRODUCTS = [
     {"product_id": "p1", "sku": "s1", "price": 19, "quantity": 2, "category": "Games", "coupon": "MAY"},
@@ -164,3 +164,14 @@ def test_what_is_wrong_in_an_order_is_named_by_its_path(
 def test_a_list_of_categories_is_no_reason_to_refuse_an_order() -> None:
     calls = track("Order Completed", {"products": [{"sku": "a", "price": 1, "category": ["x", "y"]}]})
     assert columns(calls, "product", "category") == [("a", None)]
+
+
+def test_a_request_has_fifty_thousand_lines_at_most() -> None:
+    def order(products: int) -> dict[str, Any]:
+        told = {"order_id": "o", "products": [{"sku": "a", "price": 1}] * products}
+        return {"type": "track", "event": "Order Completed", "userId": "u", "properties": told}
+
+    calls = batch(*[order(5_000)] * 9, order(4_000), order(1_001), order(1_000), order(1), order(0))
+    assert rejected(calls) == [(place, "properties.products", "[…]", "too_many_lines") for place in (10, 12)]
+    assert calls.rejections[0].reason.endswith("more than 50,000 lines; send fewer calls at once")
+    assert len(calls.rows) == 50_001

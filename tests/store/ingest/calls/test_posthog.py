@@ -144,3 +144,13 @@ def test_items_that_are_wrong_are_named_and_the_others_taken() -> None:
         (6, "timestamp", "2024-13-01", "occurred_at"),
     ]
     assert column(calls.rows, "occurred_at") == [instant(AT), instant(AT), RECEIVED]
+
+
+def test_parts_that_nobody_needs_cost_no_call() -> None:
+    calls = posthog(
+        captured("E", {"channel": {"id": 1}}),
+        captured("$identify", {"$anon_distinct_id": {"x": 1}, "$set": []}),
+        {"event": "E", "distinct_id": "anna", "properties": []},
+    )
+    assert columns(calls, "event", "channel") == [("E", None)] * 2
+    assert ([told.customer_id for told in calls.learnt], calls.merges) == (["anna"], [])

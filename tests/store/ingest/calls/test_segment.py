@@ -127,19 +127,21 @@ def test_campaign_and_channel_are_kept() -> None:
     assert columns(calls, "channel", "properties") == [("web", campaign), ("server", campaign), (None, None)]
 
 
-def test_the_context_of_a_batch_holds_where_an_items_own_says_nothing() -> None:
+def test_the_context_of_a_batch_holds_where_an_items_own_says_nothing_at_any_depth() -> None:
     track_call = {"type": "track", "event": "E", "userId": "u"}
     calls = batch(
         track_call,
         {**track_call, "context": {"channel": "own"}},
         {**track_call, "context": {"campaign": {"source": "own"}}},
+        {**track_call, "context": {"campaign": None, "channel": {}}},
         {"type": "identify", "userId": "u", "context": {}},
         context={"channel": "batch", "campaign": {"name": "batch"}, "traits": {"plan": "pro"}},
     )
     assert columns(calls, "channel", "properties") == [
         ("batch", '{"campaign.name": "batch"}'),
         ("own", '{"campaign.name": "batch"}'),
-        ("batch", '{"campaign.source": "own"}'),
+        ("batch", '{"campaign.name": "batch", "campaign.source": "own"}'),
+        (None, None),
     ]
     assert calls.learnt[0].attributes == {"plan": ("category", None, "pro")}
 
@@ -160,7 +162,7 @@ def test_items_that_are_wrong_are_named_and_the_others_taken() -> None:
         {**good, "userId": ["u"]},
         {**good, "properties": [1]},
         {**good, "timestamp": "yesterday"},
-        {**good, "timestamp": 1714557600000},
+        {**good, "timestamp": 1714557600},
         {**good, "timestamp": "2030-01-01T00:00:00Z"},
         {**good, "timestamp": "0001-01-01T00:00:00Z"},
         {**good, "messageId": "x" * 256},
@@ -184,13 +186,33 @@ def test_items_that_are_wrong_are_named_and_the_others_taken() -> None:
         (10, "userId", "[…]", "text"),
         (11, "properties", "[…]", "object"),
         (12, "timestamp", "yesterday", "occurred_at"),
-        (13, "timestamp", "1714557600000", "occurred_at"),
+        (13, "timestamp", "1714557600", "occurred_at"),
         (14, "timestamp", "2030-01-01T00:00:00Z", "future"),
         (15, "timestamp", "0001-01-01T00:00:00Z", "occurred_at"),
         (16, "messageId", "x" * 199 + "…", "text"),
         (17, "messageId", "{…}", "text"),
         (18, "traits", "gold", "object"),
     ]
+
+
+def test_parts_that_nobody_needs_cost_no_call() -> None:
+    good = {"type": "track", "event": "E", "userId": "u"}
+    channels: list[Any] = [{"id": 1}, ["web"], True, "x" * 256]
+    nothing: list[Any] = [[], "", " ", None, {}]
+    strange_ids: list[Any] = [{"x": 1}, ["v"], True, "x" * 10_000]
+    calls = batch(
+        *({**good, "properties": none} for none in nothing),
+        *({**good, "channel": channel, "context": {"channel": "web"}} for channel in channels),
+        *({**good, "context": {"channel": channel}} for channel in channels),
+        *({**good, "anonymousId": strange} for strange in strange_ids),
+    )
+    assert columns(calls, "customer_id", "channel", "properties") == [
+        ("u", channel, None) for channel in [None] * 5 + ["web"] * 4 + [None] * 8
+    ]
+    traits = batch(*({"type": "identify", "userId": "u", "anonymousId": strange_ids[0], "traits": t} for t in nothing))
+    assert (len(traits.learnt), traits.merges, traits.rejections) == (5, [], [])
+    alone = batch(*({"type": "track", "event": "E", "anonymousId": strange} for strange in strange_ids))
+    assert {(path, code) for _, path, _, code in rejected(alone)} == {("anonymousId", "text")}
 
 
 def test_lines_of_one_message_are_counted_within_their_call() -> None:

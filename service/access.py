@@ -8,7 +8,6 @@ open: everybody may do everything, and `service.host_check` sees to it that this
 from __future__ import annotations
 
 from base64 import b64decode
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -140,20 +139,19 @@ def needs(scope: str) -> Any:
     return Security(_DOOR, scopes=[scope])
 
 
-async def caller_of_events(request: Request, key_in_body: Callable[[], str | None]) -> Caller:
-    """Let in who sends events: the key in the header counts, and the one in the body where there is none.
+async def caller_of_events(request: Request, secret: str | None) -> Caller:
+    """Let in who sends events.
 
     Parameters
     ----------
     request : Request
-    key_in_body : callable
-        Reads it, for which the body has to be parsed.
+    secret : str or None
+        The key in the header, or the one in the body where there is none.
 
     Raises
     ------
     NoKeyError, UnknownKeyError, ScopeError, TooManyRequestsError
     """
-    secret = secret_in(request.headers.get("authorization")) or key_in_body()
     return await _access(request).admit(secret, SEND_EVENTS, address=_address(request))
 
 

@@ -22,7 +22,15 @@ from service.openapi import PROBLEMS, problems
 from service.raw_body import gunzipped, is_gzip, read_raw_body
 from service.schemas.tracking import RejectedCall, Taken
 from store.api_keys import SEND_EVENTS
-from store.ingest.calls import Calls, read_batch, read_call, read_posthog, write_key_in_body
+from store.ingest.calls import (
+    Calls,
+    UnreadableBodyError,
+    read_batch,
+    read_body,
+    read_call,
+    read_posthog,
+    write_key_in,
+)
 from store.ingest.live import LiveRequest
 from store.ingest.rejections import Rejection
 
@@ -106,15 +114,22 @@ async def _take_batch(request: Request, services: Services, read: _Read) -> Take
 
 async def _take(request: Request, services: Services, read: _Read, most_bytes: int) -> Taken:
     received_at = services.clock()
-    if secret_in(request.headers.get("authorization")) is not None:
+    if (secret := secret_in(request.headers.get("authorization"))) is not None:
         # Before the body: of a stranger no more than headers is read.
-        caller = await caller_of_events(request, lambda: None)
+        caller = await caller_of_events(request, secret)
         body = await _body(request, most_bytes)
+        calls = await run_in_threadpool(lambda: read(read_body(body), services.settings, received_at))
     else:
         body = await _body(request, most_bytes)
-        caller = await caller_of_events(request, partial(write_key_in_body, body))
+        try:
+            members = await run_in_threadpool(read_body, body)
+        except UnreadableBodyError:
+            # Nor can a key be read in it.
+            await caller_of_events(request, None)
+            raise
+        caller = await caller_of_events(request, write_key_in(members))
+        calls = await run_in_threadpool(read, members, services.settings, received_at)
     source_id, source = await services.ingest.source_of(caller)
-    calls = await run_in_threadpool(read, body, services.settings, received_at)
     result = await services.ingest.store(LiveRequest(source_id, source, received_at, calls, sha256(body).digest()))
     return Taken(
         stored=result.stored,

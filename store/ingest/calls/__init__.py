@@ -3,7 +3,7 @@
 The HTTP tracking API of Segment, which RudderStack shares, and the batches of PostHog. No database, no clock, no web.
 """
 
-from store.ingest.calls.body import UnreadableBodyError, write_key_in_body
+from store.ingest.calls.body import UnreadableBodyError, read_body, write_key_in
 from store.ingest.calls.posthog import read_posthog
 from store.ingest.calls.segment import read_batch, read_call
 from store.ingest.calls.told import Calls, Learnt, Merge
@@ -14,7 +14,8 @@ __all__ = [
     "Merge",
     "UnreadableBodyError",
     "read_batch",
+    "read_body",
     "read_call",
     "read_posthog",
-    "write_key_in_body",
+    "write_key_in",
 ]

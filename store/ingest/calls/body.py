@@ -16,9 +16,11 @@ from pydantic_core import from_json
 
 from store.exceptions import StoreError
 
-__all__ = ["UnreadableBodyError", "read_body", "read_items", "write_key_in_body"]
+__all__ = ["UnreadableBodyError", "read_body", "read_items", "write_key_in"]
 
 _DEEPEST = 200  # as the strict parser has it
+# Each costs some hundred bytes of memory, and two of the body. A batch of ordinary calls has tens of thousands.
+_MOST_PARTS = 250_000
 _LONGEST_WHOLE_NUMBER = 400  # digits; a float has no more than 309
 
 # Possessive, and with or without an end, so that a text without one is gone through once and not from each quote in it.
@@ -31,7 +33,8 @@ class UnreadableBodyError(StoreError):
     Parameters
     ----------
     code : str
-        Short, stable name of the reason: `not_json`, `too_deep`, `not_an_object`, `no_batch` or `too_many_calls`.
+        Short, stable name of the reason: `not_json`, `too_deep`, `too_many_parts`, `not_an_object`, `no_batch` or
+        `too_many_calls`.
     message : str
         What was expected and what came, for a person.
     """
@@ -44,8 +47,27 @@ class UnreadableBodyError(StoreError):
 def read_body(body: bytes) -> dict[str, Any]:
     """Read a JSON object.
 
-    Texts may hold lone surrogates (of a code unit or byte that is no character), and numbers may be NaN or infinite.
+    Parameters
+    ----------
+    body : bytes
+        Decompressed.
+
+    Returns
+    -------
+    dict
+        Its texts may hold lone surrogates (of a code unit or byte that is no character), and numbers may be NaN or
+        infinite.
+
+    Raises
+    ------
+    UnreadableBodyError
+        If it is no JSON object, nests too deep or has too many parts.
     """
+    if body.count(b"[") + body.count(b"{") > _MOST_PARTS:
+        raise UnreadableBodyError(
+            "too_many_parts",
+            f"The body has more than {_MOST_PARTS:,} lists and objects; send fewer calls at once, or flatten them.",
+        )
     try:
         value = from_json(body, allow_inf_nan=False)
     except ValueError:
@@ -69,12 +91,8 @@ def read_items(body: Mapping[str, Any], most_calls: int) -> list[Any]:
     return items
 
 
-def write_key_in_body(body: bytes) -> str | None:
+def write_key_in(members: Mapping[str, Any]) -> str | None:
     """Return the key that a body bears, under Segment's name (`writeKey`) or PostHog's (`api_key`); None if none."""
-    try:
-        members = read_body(body)
-    except UnreadableBodyError:
-        return None
     for name in ("writeKey", "api_key"):
         key = members.get(name)
         if isinstance(key, str) and key.strip() and key.isprintable():

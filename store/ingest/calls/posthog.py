@@ -6,7 +6,7 @@ from datetime import datetime
 
 from store.ingest.attribute_kinds import AttributeValue
 from store.ingest.calls.attributes import category_attribute, read_attributes
-from store.ingest.calls.body import read_body, read_items
+from store.ingest.calls.body import read_items
 from store.ingest.calls.members import Json, if_readable, read_id, read_label, read_object, required
 from store.ingest.calls.moments import Moments
 from store.ingest.calls.orders import EventRows
@@ -35,13 +35,13 @@ _PROPERTIES = {
 _IDS = frozenset({"distinct_id", "token"})
 
 
-def read_posthog(body: bytes, settings: Settings, received_at: datetime, most_calls: int) -> Calls:
-    """Read the body of a batch.
+def read_posthog(batch: Json, settings: Settings, received_at: datetime, most_calls: int) -> Calls:
+    """Read a batch.
 
     Parameters
     ----------
-    body : bytes
-        Decompressed.
+    batch : dict
+        A body, by `read_body`.
     settings : Settings
         For currency, rates and time zone.
     received_at : datetime
@@ -51,9 +51,8 @@ def read_posthog(body: bytes, settings: Settings, received_at: datetime, most_ca
     Raises
     ------
     UnreadableBodyError
-        If the body is not a JSON object with a list `batch` of at most so many calls.
+        If it has no list `batch` of at most so many calls.
     """
-    batch = read_body(body)
     items = read_items(batch, most_calls)
     return gather(items, _PosthogReader(settings, received_at, batch.get("sent_at")).tell)
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from store.ingest.calls.attributes import category_attribute, read_attributes
-from store.ingest.calls.body import read_body, read_items
+from store.ingest.calls.body import read_items
 from store.ingest.calls.members import Json, MemberError, if_readable, read_id, read_label, read_object, required
 from store.ingest.calls.moments import Moments
 from store.ingest.calls.orders import EventRows
@@ -24,15 +24,15 @@ KINDS = ("alias", "group", "identify", "page", "screen", "track")
 _EVENT_OF_KIND = {"page": "Page Viewed", "screen": "Screen Viewed"}
 
 
-def read_call(kind: str, body: bytes, settings: Settings, received_at: datetime) -> Calls:
-    """Read the body of one call.
+def read_call(kind: str, call: Json, settings: Settings, received_at: datetime) -> Calls:
+    """Read one call.
 
     Parameters
     ----------
     kind : str
         One of `KINDS`; what the body says of its type does not count.
-    body : bytes
-        Decompressed.
+    call : dict
+        A body, by `read_body`.
     settings : Settings
         For currency, rates and time zone.
     received_at : datetime
@@ -42,24 +42,18 @@ def read_call(kind: str, body: bytes, settings: Settings, received_at: datetime)
     -------
     Calls
         Of one call, at position 0.
-
-    Raises
-    ------
-    UnreadableBodyError
-        If the body is not a JSON object.
     """
-    call = read_body(body)
     reader = _SegmentReader(settings, received_at, {})
     return gather([call], lambda position, item: reader.tell(position, item, kind))
 
 
-def read_batch(body: bytes, settings: Settings, received_at: datetime, most_calls: int) -> Calls:
-    """Read the body of a batch; each item names its `type`, and the batch's `context` holds where its own says nothing.
+def read_batch(batch: Json, settings: Settings, received_at: datetime, most_calls: int) -> Calls:
+    """Read a batch; each item names its `type`, and the batch's `context` holds where its own says nothing.
 
     Parameters
     ----------
-    body : bytes
-        Decompressed.
+    batch : dict
+        A body, by `read_body`.
     settings : Settings
         For currency, rates and time zone.
     received_at : datetime
@@ -69,9 +63,8 @@ def read_batch(body: bytes, settings: Settings, received_at: datetime, most_call
     Raises
     ------
     UnreadableBodyError
-        If the body is not a JSON object with a list `batch` of at most so many calls.
+        If it has no list `batch` of at most so many calls.
     """
-    batch = read_body(body)
     items = read_items(batch, most_calls)
     reader = _SegmentReader(settings, received_at, batch)
     return gather(items, lambda position, item: reader.tell(position, item, _kind(item)))

@@ -6,16 +6,17 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from hashlib import sha256
 from typing import Any
 
 from sqlalchemy import insert, text
 
 from store.engine import Database
-from store.ingest.calls import read_batch
+from store.ingest.calls import read_batch, read_body
 from store.ingest.live import LiveRequest, LiveWriter
 from store.keyed_hash import KeyedHash
-from store.settings import load_settings
+from store.settings import Settings, load_settings
 from store.tables import Source
 from tests.store.ingest.stored import stored_attributes, stored_events, stored_lines, stored_rejections
 
@@ -70,7 +71,7 @@ def alias(previous: str, user: str, *, day: int = 0) -> Call:
 def request(*calls: Call, source: str = "shop", received_at: datetime = RECEIVED_AT) -> LiveRequest:
     """Return a request of some calls."""
     body = json.dumps({"batch": calls}).encode()
-    told = read_batch(body, load_settings(), received_at, most_calls=100_000)
+    told = read_batch(read_body(body), _settings(), received_at, most_calls=100_000)
     return LiveRequest(SOURCES[source], source, received_at, told, sha256(body).digest())
 
 
@@ -113,3 +114,8 @@ def content(database: Database) -> tuple[Any, ...]:
 def _call(kind: str, message: str | None, day: int, **members: Any) -> Call:
     told = {"type": kind, "timestamp": (AT + timedelta(days=day)).isoformat(), **members}
     return told if message is None else {**told, "messageId": message}
+
+
+@cache
+def _settings() -> Settings:
+    return load_settings()

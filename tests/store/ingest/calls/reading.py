@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from store.ingest.calls import Calls, read_batch, read_call, read_posthog
+from store.ingest.calls import Calls, read_batch, read_body, read_call, read_posthog
 from store.ingest.canonical import CanonicalRows
 from store.ingest.texts import Texts
 from store.settings import Settings, load_settings
@@ -26,7 +26,7 @@ def instant(text: str) -> int:
 
 def call(kind: str, members: Json, settings: Settings | None = None) -> Calls:
     """Read one call of Segment's."""
-    return read_call(kind, json.dumps(members).encode(), settings or load_settings(), RECEIVED_AT)
+    return read_call(kind, read_body(json.dumps(members).encode()), settings or load_settings(), RECEIVED_AT)
 
 
 def track(event: str, properties: Json, settings: Settings | None = None, **members: Any) -> Calls:
@@ -37,13 +37,13 @@ def track(event: str, properties: Json, settings: Settings | None = None, **memb
 def batch(*items: Any, **members: Any) -> Calls:
     """Read a batch of Segment's."""
     body = json.dumps({"batch": items, **members}).encode()
-    return read_batch(body, load_settings(), RECEIVED_AT, MOST_CALLS)
+    return read_batch(read_body(body), load_settings(), RECEIVED_AT, MOST_CALLS)
 
 
 def posthog(*items: Any, **members: Any) -> Calls:
     """Read a batch of PostHog's."""
     body = json.dumps({"api_key": "key", "batch": items, **members}).encode()
-    return read_posthog(body, load_settings(), RECEIVED_AT, MOST_CALLS)
+    return read_posthog(read_body(body), load_settings(), RECEIVED_AT, MOST_CALLS)
 
 
 def column(rows: CanonicalRows, name: str) -> list[Any]:

@@ -38,12 +38,13 @@ def worker() -> None:
 
 def serve(
     with_worker: Annotated[bool, typer.Option("--worker/--no-worker", help="Run a worker beside the service.")] = True,
+    processes: Annotated[int, typer.Option(min=1, help="How many processes answer, side by side.")] = 1,
 ) -> None:
     """Serve the API and the pages."""
     # Closed again: the service opens it for itself.
     with opened() as (settings, database):
         refuse_without_keys(database, settings)
-    serve_here(settings, with_worker=with_worker)
+    serve_here(settings, with_worker=with_worker, processes=processes)
 
 
 def refuse_without_keys(database: Database, settings: Settings) -> None:
@@ -63,8 +64,11 @@ def refuse_without_keys(database: Database, settings: Settings) -> None:
         )
 
 
-def serve_here(settings: Settings, *, with_worker: bool) -> None:
-    """Serve until interrupted; the database has been opened before and is fine."""
+def serve_here(settings: Settings, *, with_worker: bool, processes: int = 1) -> None:
+    """Serve until interrupted; the database has been opened before and is fine.
+
+    Several processes go by the settings of the environment, each for itself.
+    """
     _require_free(settings)
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     root = f"http://{host}:{settings.port}"
@@ -73,7 +77,15 @@ def serve_here(settings: Settings, *, with_worker: bool) -> None:
     with _worker() if with_worker else _nothing():
         console.print(f"At-risk list  {root}/\nSegments      {root}/segments\nModels        {root}/models")
         console.print(f"API           {root}/docs\nCtrl-C ends it.")
-        uvicorn.run(create_app(settings), host=settings.host, port=settings.port, log_config=None, access_log=False)
+        uvicorn.run(
+            create_app(settings) if processes == 1 else "service.asgi:app",
+            factory=processes > 1,
+            workers=processes,
+            host=settings.host,
+            port=settings.port,
+            log_config=None,
+            access_log=False,
+        )
 
 
 def _require_free(settings: Settings) -> None:

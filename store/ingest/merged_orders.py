@@ -33,6 +33,9 @@ _ORDERS_OF = text(
 _REMOVE_LINES = text("DELETE FROM order_line WHERE event_id = :id")
 _REMOVE_EVENT = text("DELETE FROM event WHERE id = :id")
 
+# What the lines of orders say, by order and whether their instants count.
+_Contents = dict[tuple[int, bool], Counter[LineContent]]
+
 
 class _Order(NamedTuple):
     """What is one order, under whichever id its customer was told."""
@@ -60,6 +63,10 @@ class _StoredOrder(NamedTuple):
     def telling(self) -> tuple[int, bool]:
         """Who told it, and how."""
         return self.source_id, self.has_message_id
+
+    def is_another_refund_than(self, other: _StoredOrder) -> bool:
+        """Whether both are refunds of which the messages of one source told, so that they are not the same."""
+        return self.is_refund and self.has_message_id and self.telling == other.telling
 
 
 def under_one_head(
@@ -94,7 +101,11 @@ def under_one_head(
     identities = prepared.identities
     numbers: dict[bytes, int] = {}
     number = np.array([numbers.setdefault(instead.get(head, head), len(numbers)) for head in identities.heads])
-    return PreparedRows.of(prepared.rows, RowIdentities(identities.own, list(numbers), number[identities.head]))
+    head = number[identities.head]
+    # Of one order, whichever ids its rows were told under, the first that was told decides who tells it.
+    in_order = np.lexsort((prepared.rows.line, head))
+    own = [identities.own[row] for row in in_order.tolist()]
+    return PreparedRows.of(prepared.rows.take(in_order), RowIdentities(own, list(numbers), head[in_order]))
 
 
 def bring_together(connection: Connection, merged: int, into: int) -> list[str]:
@@ -102,6 +113,7 @@ def bring_together(connection: Connection, merged: int, into: int) -> list[str]:
 
     Of two orders with the same id, one whose lines the other has all is removed. Refunds of one order may be several:
     they are the same only if their lines are of the same instants, and several of one source with message ids stay.
+    Orders of one customer that differ, since they did when ids were merged before, are each compared.
 
     Parameters
     ----------
@@ -112,25 +124,25 @@ def bring_together(connection: Connection, merged: int, into: int) -> list[str]:
     # Most of those who are merged are visitors, who have no orders.
     theirs = _stored_orders(connection, merged)
     ours = _stored_orders(connection, into) if theirs else {}
-    pairs = [(one, other) for order, one in theirs.items() if (other := ours.get(order)) is not None]
-    if not pairs:
+    both = theirs.keys() & ours.keys()
+    if not both:
         return []
-    contents = _contents(connection, [stored.event_id for pair in pairs for stored in pair])
+    contents = _contents(connection, [stored.event_id for order in both for stored in theirs[order] + ours[order]])
+    removed: set[int] = set()
     conflicts = []
-    for one, other in pairs:
-        by_instant = one.is_refund
-        if one.telling == other.telling:
-            if one.is_refund and one.has_message_id:
-                continue
-            # So its lines are known again when their file comes again.
-            by_instant |= not one.has_message_id
-        lines, others = (contents[stored.event_id, by_instant] for stored in (one, other))
-        if lines <= others:
-            _remove(connection, one)
-        elif others <= lines:
-            _remove(connection, other)
-        else:
-            conflicts.append(one.order_id)
+    for order in sorted(both):
+        for one in theirs[order]:
+            others = [other for other in ours[order] if not one.is_another_refund_than(other)]
+            smaller = [other.event_id for other in others if _has_all(one, other, contents)]
+            if any(_has_all(other, one, contents) for other in others):
+                removed.add(one.event_id)
+            elif smaller:
+                removed.update(smaller)
+            elif others:
+                conflicts.append(one.order_id)
+    for event_id in sorted(removed):
+        for statement in (_REMOVE_LINES, _REMOVE_EVENT):
+            connection.execute(statement, {"id": event_id})
     return conflicts
 
 
@@ -184,16 +196,16 @@ def _own_ids(connection: Connection, customers: set[int]) -> dict[int, str]:
     }
 
 
-def _stored_orders(connection: Connection, customer: int) -> dict[tuple[str, str], _StoredOrder]:
-    """Return the orders of a customer by event and order id; of several the first."""
-    orders: dict[tuple[str, str], _StoredOrder] = {}
+def _stored_orders(connection: Connection, customer: int) -> dict[tuple[str, str], list[_StoredOrder]]:
+    """Return the orders of a customer by event and order id."""
+    orders: dict[tuple[str, str], list[_StoredOrder]] = {}
     for event_id, source_id, has_message_id, event, order_id in connection.execute(_ORDERS_OF, {"key": customer}):
         order = _StoredOrder(event_id, source_id, bool(has_message_id), event, order_id)
-        orders.setdefault((event, order_id), order)
+        orders.setdefault((event, order_id), []).append(order)
     return orders
 
 
-def _contents(connection: Connection, event_ids: list[int]) -> dict[tuple[int, bool], Counter[LineContent]]:
+def _contents(connection: Connection, event_ids: list[int]) -> _Contents:
     """Return what the lines of orders say, by order and whether their instants count."""
     contents: dict[tuple[int, bool], Counter[LineContent]] = defaultdict(Counter)
     for line in stored_lines(connection, event_ids):
@@ -203,6 +215,8 @@ def _contents(connection: Connection, event_ids: list[int]) -> dict[tuple[int, b
     return contents
 
 
-def _remove(connection: Connection, order: _StoredOrder) -> None:
-    for statement in (_REMOVE_LINES, _REMOVE_EVENT):
-        connection.execute(statement, {"id": order.event_id})
+def _has_all(one: _StoredOrder, other: _StoredOrder, contents: _Contents) -> bool:
+    """Say whether an order has all lines of another."""
+    # Without message ids instants count, so that lines are known again when their file comes again.
+    by_instant = one.is_refund or (one.telling == other.telling and not one.has_message_id)
+    return contents[other.event_id, by_instant] <= contents[one.event_id, by_instant]

@@ -87,12 +87,15 @@ class OrderComparison:
     def __init__(self) -> None:
         self._equals = OrdinalCounter()
 
-    def already_there(self, connection: Connection, lines: Sequence[LineContent]) -> list[bool]:
-        """Say of each line, in the order of the file, whether its order has it already."""
+    def already_there(self, connection: Connection, lines: Sequence[LineContent], *, are_otherwise: bool) -> list[bool]:
+        """Say of each line, in the order of the file, whether its order has it already.
+
+        `are_otherwise` says whether the lines come otherwise than those of their orders did: they are counted apart.
+        """
         stored: Counter[LineContent] = Counter()
         for line in stored_lines(connection, {line.event_id for line in lines}):
             stored.update((line, line._replace(reported_at=None)))
-        keys = np.array([_key(line) for line in lines], dtype=np.uint64)
+        keys = np.array([_key(line, are_otherwise=are_otherwise) for line in lines], dtype=np.uint64)
         ordinals = self._equals.count(keys).tolist()
         return [stored[line] > ordinal for line, ordinal in zip(lines, ordinals, strict=True)]
 
@@ -115,8 +118,8 @@ def _of_orders(connection: Connection, beginning: str, event_ids: Iterable[int])
         yield from driver.execute(f"{beginning} {among(ids[start : start + _ORDERS_A_STATEMENT])}").fetchall()
 
 
-def _key(line: LineContent) -> int:
-    return int.from_bytes(blake2b(repr(tuple(line)).encode(), digest_size=8).digest(), "big")
+def _key(line: LineContent, *, are_otherwise: bool) -> int:
+    return int.from_bytes(blake2b(repr((are_otherwise, *line)).encode(), digest_size=8).digest(), "big")
 
 
 def _least(one: Any, other: Any) -> Any:

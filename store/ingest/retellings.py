@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hashlib import blake2b
+
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, text
@@ -55,12 +57,11 @@ class Retellings:
         fits = (known.source_id == sender.source_id)[batch.event] & (
             known.has_message_id[batch.event] == batch.has_message_id
         )
-        if known.stored:
-            if self._tells_whole_orders:
-                fits &= ~self._by_another_call(batch, known)
-            may_be_there = lines & fits & has_others & ~batch.has_message_id & ~known.is_new[batch.event]
-            if may_be_there.any():
-                lines[self._under_another_id(batch, np.flatnonzero(may_be_there), known, comparison)] = False
+        if known.stored and self._tells_whole_orders:
+            fits &= ~self._by_another_call(batch, known)
+        may_be_there = lines & fits & has_others & ~batch.has_message_id
+        if may_be_there.any():
+            lines[self._under_another_id(batch, np.flatnonzero(may_be_there), known, comparison)] = False
         return np.flatnonzero(lines & fits), np.flatnonzero(lines & ~fits)
 
     def conflicts(
@@ -71,7 +72,7 @@ class Retellings:
             return []
         # Several refunds of an order may have equal lines; a completed order is one, whenever it is told.
         contents = self._contents(batch, lines, known, by_instant=batch.is_refund[lines])
-        are_there = comparison.already_there(self._connection, contents)
+        are_there = comparison.already_there(self._connection, contents, are_otherwise=True)
         sources = {row.id: row.name for row in self._connection.execute(text("SELECT id, name FROM source"))}
         rows, events = batch.rows.take(lines), batch.event[lines]
         order_ids = rows.order_id.tolist()
@@ -94,7 +95,10 @@ class Retellings:
         return "remove one of the two, or name the same source"
 
     def _by_another_call(self, batch: Batch, known: KnownEvents) -> NDArray[np.bool_]:
-        """Say which rows are of calls that tell completed orders anew; a call that is sent again has lines there."""
+        """Say which rows are of calls that tell completed orders anew; a call that is sent again has lines there.
+
+        Without a message id no call is known again: all are compared.
+        """
         rows, event = batch.rows, batch.event
         # All rows of the call, since what is negative in an order is a refund.
         of_whole = np.isin(rows.line, rows.line[rows.event.where(ORDER_COMPLETED.__eq__)])
@@ -102,7 +106,8 @@ class Retellings:
         event_ids = known.event_id[event[again]].tolist()
         there = stored_identities(self._connection, event_ids)
         is_there = [
-            (event_id, batch.own[row]) in there for event_id, row in zip(event_ids, again.tolist(), strict=True)
+            bool(batch.has_message_id[row]) and (event_id, batch.own[row]) in there
+            for event_id, row in zip(event_ids, again.tolist(), strict=True)
         ]
         sent_again = rows.line[again[np.array(is_there, dtype=np.bool_)]]
         by_another = np.zeros(len(rows), dtype=np.bool_)
@@ -114,10 +119,18 @@ class Retellings:
     ) -> NDArray[np.intp]:
         """Return the lines without message ids that are there, told under whichever id of their customer.
 
-        Their identities hold the ids under which they were told.
+        Their identities hold the ids under which they were told, and their places among the equals of that id alone: a
+        line that is not there though its identity is gets another.
         """
         contents = self._contents(batch, lines, known, by_instant=np.ones(len(lines), dtype=np.bool_))
-        return lines[np.array(comparison.already_there(self._connection, contents), dtype=np.bool_)]
+        are_there = np.array(comparison.already_there(self._connection, contents, are_otherwise=False), dtype=np.bool_)
+        taken = stored_identities(self._connection, {content.event_id for content in contents})
+        for row in lines[~are_there].tolist():
+            event_id = int(known.event_id[batch.event[row]])
+            while (event_id, batch.own[row]) in taken:
+                batch.own[row] = blake2b(batch.own[row], digest_size=16).digest()
+            taken.add((event_id, batch.own[row]))
+        return lines[are_there]
 
     @staticmethod
     def _contents(batch: Batch, lines: Rows, known: KnownEvents, *, by_instant: NDArray[np.bool_]) -> list[LineContent]:

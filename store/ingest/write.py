@@ -117,6 +117,9 @@ class EventWriter:
         has_others = self._customers.standing_for_others(customers)
         if has_others.any():
             prepared = under_one_head(self._connection, prepared, customers, has_others)
+            # Its rows may stand in another order.
+            customers = self._customers.of(prepared.batch.rows.customer_id)
+            has_others = self._customers.standing_for_others(customers)
         batch = prepared.batch
         known = self._insert_events(prepared, customers, sender)
         fitting, otherwise = self._retellings.divide(batch, known, sender, has_others, comparison)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any, NamedTuple
 
 from tests.reliability.told_calls import (
+    COMPLETED,
     ORDERS,
+    UPDATED,
     Call,
     Fact,
     Telling,
@@ -32,11 +35,16 @@ class Outcome(NamedTuple):
 
 
 class _Line(NamedTuple):
+    fact: Fact
     occurred_at: int
     product: str | None
     quantity: float | None
     value: float | None
     properties: str | None
+
+    def content(self, *, by_instant: bool) -> tuple[Any, ...]:
+        """Return what makes it equal to another line of its order."""
+        return self[1 if by_instant else 2 : 5]
 
 
 @dataclass
@@ -49,13 +57,42 @@ class _Event:
     occurred_at: int
     value: float | None
     properties: str | None
-    lines: dict[Fact, _Line] = field(default_factory=dict)
+    lines: list[_Line] = field(default_factory=list)
+
+    @property
+    def telling(self) -> tuple[str, bool]:
+        """Who told it, and how."""
+        return self.source, self.has_message
+
+    @property
+    def is_refund(self) -> bool:
+        """Whether it takes back what an order has; of one order there may be several, told apart by their instants."""
+        return self.name in ORDERS and self.name not in (COMPLETED, UPDATED)
+
+    def contents(self, *, by_instant: bool) -> Counter[tuple[Any, ...]]:
+        """Return what its lines say, and how often."""
+        return Counter(line.content(by_instant=by_instant) for line in self.lines)
+
+    def add(self, line: _Line) -> None:
+        """Add a line; what an order says is what its earliest lines say."""
+        self.lines.append(line)
+        self.occurred_at = min(each.occurred_at for each in self.lines)
+        said = [each.properties for each in self.lines if each.occurred_at == self.occurred_at]
+        self.properties = min((text for text in said if text is not None), default=None)
 
 
 class LiveModel:
-    """All that must be stored."""
+    """All that must be stored.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    rank : callable
+        Takes event, id and order id. Where a customer has several orders of one id, since they differed when ids were
+        merged, what is told under yet another id is compared with that of the least rank.
+    """
+
+    def __init__(self, rank: Callable[[str, str, str], Any]) -> None:
+        self._rank = rank
         self.erased: set[str] = set()
         self.stands_for: dict[str, str] = {}
         self._events: dict[Fact, _Event] = {}
@@ -79,8 +116,8 @@ class LiveModel:
         """Take a file: calls of which each is as many rows as it has lines."""
         self._meet(str(call["userId"]) for call in told.calls)
         tellings = list(tellings_of(told, in_file=True))
-        new, rejected = self._store(told.source, tellings)
-        codes = tuple(sorted((line, "order_conflict" if code == "conflict" else code) for line, code in rejected))
+        new, rejected = self._store(told.source, tellings, are_whole=False)
+        codes = tuple(sorted(rejected))
         return Outcome(len(new), len(tellings) - len(new) - len(codes), codes)
 
     def erase(self, customer: str) -> None:
@@ -105,7 +142,7 @@ class LiveModel:
                     event.occurred_at,
                     event.value,
                     event.properties,
-                    tuple(sorted((line[:4] for line in event.lines.values()), key=repr)),
+                    tuple(sorted((line.content(by_instant=True) for line in event.lines), key=repr)),
                 )
                 for event in self._events.values()
             ),
@@ -124,28 +161,61 @@ class LiveModel:
     def _take(self, told: Told, new: set[str]) -> Outcome:
         stored: set[int] = set()
         erased: set[int] = set()
+        conflicts: set[int] = set()
         for position, call in enumerate(told.calls):
             for merged, into in merges_of(call):
                 if {merged, into} & self.erased:
                     erased.add(position)
-                elif self._merge(merged, into):
+                elif self._is_due(merged, into):
                     stored.add(position)
+                    if not self._merge(merged, self.stands_for[into]):
+                        conflicts.add(position)
         stored |= self._learn(told.calls, new, erased)
-        facts, rejected = self._store(told.source, list(tellings_of(told, in_file=False)))
-        codes = dict.fromkeys(erased, "erased") | dict(rejected)
+        facts, rejected = self._store(told.source, list(tellings_of(told, in_file=False)), are_whole=True)
+        codes = dict.fromkeys(erased, "erased") | dict.fromkeys(conflicts, "order_conflict") | dict(rejected)
         stored = (stored | facts) - codes.keys()
         return Outcome(len(stored), len(told.calls) - len(stored) - len(codes), tuple(sorted(codes.items())))
 
-    def _merge(self, merged: str, into: str) -> bool:
-        root = self.stands_for[into]
-        if self.stands_for[merged] != merged or root == merged:
-            return False
+    def _is_due(self, merged: str, into: str) -> bool:
+        return self.stands_for[merged] == merged != self.stands_for[into]
+
+    def _merge(self, merged: str, root: str) -> bool:
+        """Merge a customer into another; return whether no order that both have differs."""
+        is_one = self._bring_together(merged, root)
         self.stands_for = {who: root if of == merged else of for who, of in self.stands_for.items()}
         moved = {key: value for key, value in self._attributes.items() if key[0] == merged}
         for (_, name, at), value in moved.items():
             self._attributes.setdefault((root, name, at), value)
         self._attributes = {key: value for key, value in self._attributes.items() if key[0] != merged}
-        return True
+        return is_one
+
+    def _bring_together(self, merged: str, root: str) -> bool:
+        """Drop orders of which the other customer's has all lines; return whether no order differs."""
+        differ = False
+        dropped: set[Fact] = set()
+        for key, one in self._orders(merged):
+            others = [
+                (other_key, other)
+                for other_key, other in self._orders(root)
+                if (other.name, other.order_id) == (one.name, one.order_id) and not _are_several(one, other)
+            ]
+            smaller = {other_key for other_key, other in others if _has_all(one, other)}
+            if any(_has_all(other, one) for _, other in others):
+                dropped.add(key)
+            else:
+                dropped |= smaller
+                differ |= bool(others) and not smaller
+        for key in dropped:
+            del self._events[key]
+        return not differ
+
+    def _orders(self, customer: str) -> list[tuple[Fact, _Event]]:
+        """Return the orders and refunds of a customer; an update is by itself, however often it is told."""
+        return [
+            (key, event)
+            for key, event in self._events.items()
+            if event.name in ORDERS and event.name != UPDATED and self.stands_for[event.told_of] == customer
+        ]
 
     def _learn(self, calls: Sequence[Call], new: set[str], erased: set[int]) -> set[int]:
         """Learn attributes; return the calls that brought anything new, and add those of erased customers."""
@@ -168,61 +238,115 @@ class LiveModel:
         self._attributes |= at_once
         return stored | {position for position, told in learnt.items() if told in changed}
 
-    def _store(self, source: str, tellings: Sequence[Telling]) -> tuple[set[int], list[tuple[int, str]]]:
-        """Store what is told at once; return positions of what is new, and of what is rejected with the code."""
+    def _store(
+        self, source: str, tellings: Sequence[Telling], *, are_whole: bool
+    ) -> tuple[set[int], list[tuple[int, str]]]:
+        """Store what is told at once; return positions of what is new, and of what is rejected with the code.
+
+        `are_whole` says whether each call tells a completed order as a whole.
+        """
         new: set[int] = set()
         rejected: list[tuple[int, str]] = []
-        told_otherwise: list[Telling] = []
-        for telling in tellings:
-            if telling.customer in self.erased:
-                rejected.append((telling.position, "erased"))
-            elif telling.row.event not in ORDERS:
-                if telling.fact not in self._events:
-                    self._events[telling.fact] = _event(source, telling)
-                    new.add(telling.position)
-            else:
-                order = self._events.setdefault(telling.event, _event(source, telling))
-                if (order.source, order.has_message) != (source, telling.has_message):
-                    told_otherwise.append(telling)
-                elif telling.fact not in order.lines:
-                    order.lines[telling.fact] = _line(telling)
-                    _retell(order)
-                    new.add(telling.position)
-        firsts: dict[Fact, Telling] = {}
-        for telling in told_otherwise:
-            firsts.setdefault(telling.fact, telling)
-        counted: Counter[Any] = Counter()
-        for telling in firsts.values():
-            # By another source, or with a message id instead of without: the n-th of equal lines is there or is not.
-            content = telling.event, _line(telling)[:4]
-            counted[content] += 1
-            held = [line[:4] for line in self._events[telling.event].lines.values()].count(content[1])
-            if held < counted[content]:
-                rejected.append((telling.position, "conflict"))
-        return new, rejected
+        equals: Counter[Any] = Counter()
+        told_otherwise: list[tuple[_Event, Telling]] = []
+        for _, call in groupby(tellings, key=lambda telling: telling.position):
+            rows = list(call)
+            order = self._order_of(rows[0])
+            is_retold = are_whole and rows[0].row.event == COMPLETED and order is not None
+            if is_retold and order is not None and not _is_of_call(order, source, rows):
+                rejected += _conflicts([(order, row) for row in rows])
+                continue
+            for row in rows:
+                if row.customer in self.erased:
+                    rejected.append((row.position, "erased"))
+                elif row.row.event not in ORDERS:
+                    if row.fact not in self._events:
+                        self._events[row.fact] = _event(source, row, row.customer)
+                        new.add(row.position)
+                else:
+                    order = self._order_of(row) or self._new_order(source, row)
+                    if order.telling != (source, row.has_message):
+                        told_otherwise.append((order, row))
+                    elif not _has(order, row, equals):
+                        order.add(_line(row))
+                        new.add(row.position)
+        firsts: dict[Fact, tuple[_Event, Telling]] = {}
+        for order, telling in told_otherwise:
+            firsts.setdefault(telling.fact, (order, telling))
+        return new, rejected + _conflicts(list(firsts.values()))
+
+    def _order_of(self, telling: Telling) -> _Event | None:
+        """Return the order that is told, under whichever id of its customer it is there."""
+        if telling.customer in self.erased or telling.event in self._events or telling.row.event not in ORDERS:
+            return self._events.get(telling.event)
+        there = [
+            (self._rank(event.name, event.told_of, event.order_id or ""), event)
+            for _, event in self._orders(self.stands_for[telling.customer])
+            if (event.name, event.order_id) == (telling.row.event, telling.row.order_id)
+        ]
+        return min(there, key=lambda ranked: ranked[0])[1] if there else None
+
+    def _new_order(self, source: str, telling: Telling) -> _Event:
+        """Store an order without lines: of the customer's own id, or an update as it was told."""
+        name, told_of, *rest = telling.event
+        if name != UPDATED:
+            told_of = self.stands_for[told_of]
+        order = self._events[(name, told_of, *rest)] = _event(source, telling, told_of)
+        return order
 
 
-def _event(source: str, telling: Telling) -> _Event:
+def _event(source: str, telling: Telling, told_of: str) -> _Event:
     row = telling.row
-    is_order = row.event in ORDERS
     return _Event(
-        told_of=telling.customer,
+        told_of=told_of,
         name=row.event,
         source=source,
         has_message=telling.has_message,
         order_id=row.order_id,
         occurred_at=telling.occurred_at,
-        value=None if is_order else row.value,
+        value=None if row.event in ORDERS else row.value,
         properties=telling.properties,
     )
 
 
 def _line(telling: Telling) -> _Line:
-    return _Line(telling.occurred_at, *telling.row[2:], telling.properties)
+    return _Line(telling.fact, telling.occurred_at, *telling.row[2:], telling.properties)
 
 
-def _retell(order: _Event) -> None:
-    """Let an order have what its earliest lines say."""
-    order.occurred_at = min(line.occurred_at for line in order.lines.values())
-    said = [line.properties for line in order.lines.values() if line.occurred_at == order.occurred_at]
-    order.properties = min((text for text in said if text is not None), default=None)
+def _is_of_call(order: _Event, source: str, rows: Sequence[Telling]) -> bool:
+    """Whether an order was told by this call, which is sent again: without a message id nobody can say."""
+    facts = {line.fact for line in order.lines}
+    return order.telling == (source, True) and any(row.has_message and row.fact in facts for row in rows)
+
+
+def _has(order: _Event, telling: Telling, equals: Counter[Any]) -> bool:
+    """Whether an order has a line of its own teller: by message id, or as many equal ones as are told at once."""
+    if telling.has_message:
+        return any(line.fact == telling.fact for line in order.lines)
+    content = _line(telling).content(by_instant=True)
+    equals[id(order), content] += 1
+    return order.contents(by_instant=True)[content] >= equals[id(order), content]
+
+
+def _conflicts(told_otherwise: Sequence[tuple[_Event, Telling]]) -> list[tuple[int, str]]:
+    """Return what orders do not have of that which others tell of them: the n-th of equal lines is there or is not."""
+    counted: Counter[Any] = Counter()
+    rejected = []
+    for order, telling in told_otherwise:
+        content = _line(telling).content(by_instant=order.is_refund)
+        counted[id(order), content] += 1
+        if order.contents(by_instant=order.is_refund)[content] < counted[id(order), content]:
+            rejected.append((telling.position, "order_conflict"))
+    return rejected
+
+
+def _are_several(one: _Event, other: _Event) -> bool:
+    """Whether two refunds of one order were told by messages of one source: so they are not the same."""
+    return one.is_refund and one.has_message and one.telling == other.telling
+
+
+def _has_all(one: _Event, other: _Event) -> bool:
+    """Whether an order has all lines of another customer's order of the same id."""
+    # Without message ids a source tells lines apart by their instants.
+    by_instant = one.is_refund or (not one.has_message and one.telling == other.telling)
+    return other.contents(by_instant=by_instant) <= one.contents(by_instant=by_instant)

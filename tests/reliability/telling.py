@@ -16,10 +16,11 @@ from sqlalchemy import text
 from store.engine import Database
 from store.erasure import hide_customer, resume_erasures
 from store.ingest import ingest_events
+from store.ingest.identity import order_head
 from store.settings import load_settings
 from store.tables.base import Base
 from tests.reliability.live_model import LiveModel, Outcome
-from tests.reliability.told_calls import Call, Told, csv_of, mapping_of
+from tests.reliability.told_calls import ORDERS, Call, Told, csv_of, mapping_of
 from tests.store.ingest.live_requests import (
     AT,
     KEY,
@@ -36,6 +37,7 @@ from tests.store.ingest.stored import stored_attributes, stored_events, stored_l
 
 __all__ = ["check_model"]
 
+_STEPS = 12
 _CUSTOMERS, _VISITORS = ("a", "b", "c"), ("v1", "v2")
 _ids = st.sampled_from((*_CUSTOMERS, *_VISITORS))
 # The last is late by more than a year.
@@ -53,7 +55,7 @@ _orders = st.builds(
     st.sampled_from(("Order Completed", "Order Completed", "Order Updated", "Order Refunded", "Order Cancelled")),
     _ids,
     _days,
-    st.sampled_from(("o1", "o2")),
+    st.sampled_from(("o1", "o1", "o1", "o2")),
     _products,
 )
 _views = st.builds(
@@ -83,6 +85,13 @@ _aliases = st.builds(alias, _ids, _ids)
 # Whether a call has a message id of its own.
 _calls = st.tuples(st.one_of(_orders, _views, _learnt, _groups, _aliases), st.booleans())
 _sources = st.sampled_from(("shop", "shop", "till"))
+# What another call tells of an order: by whom, when, how many lines more or fewer, and with a message id or without.
+_retold = st.tuples(
+    st.sampled_from((None, None, None, *_CUSTOMERS, *_VISITORS)),
+    st.sampled_from((None, None, None, 1)),
+    st.sampled_from((0, 0, 1, -1)),
+    st.booleans(),
+)
 
 
 class _Telling(RuleBasedStateMachine):
@@ -94,7 +103,7 @@ class _Telling(RuleBasedStateMachine):
         self._file = folder / "told.csv"
         self._settings = load_settings(secret_file=folder / "secret.key")
         self._settings.secret_file.write_bytes(SECRET)
-        self._model = LiveModel()
+        self._model = LiveModel(rank=order_head)
         self._told: list[Call] = []
         self._steps = 0
         self._to_close = ExitStack()
@@ -118,6 +127,17 @@ class _Telling(RuleBasedStateMachine):
         some = data.draw(st.lists(st.sampled_from(range(len(self._told))), min_size=1, max_size=4))
         self._send([Told(source, [self._told[i] for i in some])])
 
+    @precondition(lambda self: any(map(_is_order, self._told)))
+    @rule(source=_sources, data=st.data(), changes=st.lists(_retold, min_size=1, max_size=4))
+    def tell_otherwise(self, source: str, data: st.DataObject, changes: list[tuple[Any, ...]]) -> None:
+        orders = [call for call in self._told if _is_order(call)]
+        calls = []
+        for *change, has_message in changes:
+            call = _otherwise(orders[data.draw(st.integers(0, len(orders) - 1))], *change)
+            calls.append({**call, "messageId": f"m{len(self._told)}"} if has_message else call)
+            self._told.append(calls[-1])
+        self._send([Told(source, calls)])
+
     @precondition(lambda self: any(map(_is_event, self._told)))
     @rule(source=_sources, data=st.data())
     def tell_by_file(self, source: str, data: st.DataObject) -> None:
@@ -131,7 +151,8 @@ class _Telling(RuleBasedStateMachine):
         assert (report.stored, report.already_there) == expected[:2]
         assert report.rejected_by_code == {code: codes.count(code) for code in codes}
 
-    @precondition(lambda self: self._model.customers)
+    # Not before there is much to forget.
+    @precondition(lambda self: self._steps > _STEPS // 2 and self._model.customers)
     @rule(data=st.data(), is_deleted=st.booleans())
     def erase(self, data: st.DataObject, is_deleted: bool) -> None:
         customer = data.draw(st.sampled_from(self._model.customers))
@@ -178,7 +199,7 @@ def check_model(database: Database, folder: Path, *, runs: int) -> None:
         Telling,
         settings=settings(
             max_examples=runs,
-            stateful_step_count=12,
+            stateful_step_count=_STEPS,
             deadline=None,
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
         ),
@@ -187,6 +208,19 @@ def check_model(database: Database, folder: Path, *, runs: int) -> None:
 
 def _is_event(call: Call) -> bool:
     return bool(call["type"] == "track")
+
+
+def _is_order(call: Call) -> bool:
+    return _is_event(call) and call["event"] in ORDERS
+
+
+def _otherwise(call: Call, user: str | None, day: int | None, n_more: int) -> dict[str, Any]:
+    """Return what another call tells of the same order."""
+    said = call["properties"]
+    products = said["products"][: len(said["products"]) + min(n_more, 0)] + said["products"][: max(n_more, 0)]
+    told = {name: value for name, value in call.items() if name != "messageId"}
+    told |= {"userId": user or call["userId"], "properties": {**said, "products": products}}
+    return told if day is None else {**told, "timestamp": (AT + timedelta(days=day)).isoformat()}
 
 
 def _content(database: Database) -> tuple[list[Any], list[Any], list[Any], dict[str, str]]:

@@ -9,4 +9,4 @@ from tests.reliability.telling import check_model
 
 
 def test_what_is_stored_is_what_a_plain_model_says(database: Database, tmp_path: Path) -> None:
-    check_model(database, tmp_path, runs=15)
+    check_model(database, tmp_path, runs=12)

@@ -1,7 +1,8 @@
 """What calls tell: rows, each a fact of its own, of customers, of whom attributes are learnt and who are merged.
 
 A fact with a message id is (source, message id, place in the message); one without is what it says, and its place among
-its equals in one request or file. The rows of an order are lines of one event.
+its equals in one request or file. The rows of an order are lines of one event, which is that of an id: the model knows
+which ids are one customer.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from typing import Any, NamedTuple
 from store.ingest import EventMapping
 
 __all__ = [
+    "COMPLETED",
     "ORDERS",
+    "UPDATED",
     "Call",
     "Fact",
     "Telling",
@@ -32,8 +35,9 @@ __all__ = [
 Call = Mapping[str, Any]
 Fact = tuple[Any, ...]
 
-_UPDATE = "Order Updated"
-ORDERS = ("Order Completed", _UPDATE, "Order Refunded", "Order Cancelled")
+COMPLETED = "Order Completed"
+UPDATED = "Order Updated"
+ORDERS = (COMPLETED, UPDATED, "Order Refunded", "Order Cancelled")
 
 
 class _Row(NamedTuple):
@@ -153,7 +157,7 @@ def tellings_of(told: Told, *, in_file: bool) -> Iterator[Telling]:
                 fact = (*content, equals[content])
                 equals[content] += 1
             event: Fact = (row.event, customer, row.order_id)
-            if row.event == _UPDATE:
+            if row.event == UPDATED:
                 event = (*event, at) if message is None else (*event, told.source, message)
             line += 1
             yield Telling(

@@ -132,6 +132,16 @@ def test_orders_that_both_have_and_that_differ_both_stay_and_are_told(writer: Li
     assert (again.stored, again.already_there, again.rejected) == (0, 1, [])
 
 
+def test_an_order_is_compared_with_each_of_those_that_differ(writer: LiveWriter, database: Database) -> None:
+    calls = [order(who, "o1", what, message=who) for who, what in (("ada", "pen"), ("v1", "ink"), ("v2", "ink"))]
+    writer.write([request(*calls)])
+    (differs,) = writer.write([request(alias("v1", "ada"))])
+    assert [each.code for each in differs.rejected] == ["order_conflict"]
+    (equals,) = writer.write([request(alias("v2", "ada"))])
+    assert (equals.stored, equals.rejected) == (1, [])
+    assert sum(orders(database).values()) == 2
+
+
 def test_several_refunds_of_one_source_stay_and_one_of_two_sources_is_one(
     writer: LiveWriter, database: Database
 ) -> None:

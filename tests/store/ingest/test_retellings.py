@@ -50,6 +50,15 @@ def test_an_order_that_a_later_call_tells_otherwise_is_a_conflict(writer: LiveWr
     assert held(database) == (1, ["pen"])
 
 
+def test_a_call_without_a_message_id_adds_no_line_to_an_order_of_the_same_instant(
+    writer: LiveWriter, database: Database
+) -> None:
+    writer.write([request(order("ada", "o1", "pen"))])
+    (result,) = writer.write([request(order("ada", "o1", "pen", "ink"))])
+    assert [each.code for each in result.rejected] == ["order_conflict"]
+    assert held(database) == (1, ["pen"])
+
+
 def test_what_an_order_takes_back_is_told_with_it(writer: LiveWriter, database: Database) -> None:
     products = [{"product_id": "pen", "price": 5}, {"product_id": "ink", "price": 5, "quantity": -1}]
     for message, stored in (("m1", 1), ("m2", 0)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import importlib
 import io
 import json
 import os
@@ -373,16 +374,16 @@ def _is_published(shop: Shop) -> bool:
         return published_run(session) is not None
 
 
-@pytest.mark.parametrize(("told", "processes"), [(signal.SIGINT, 1), (signal.SIGTERM, 2)])
-def test_serve_answers_and_ends_with_its_processes_when_told_to(
-    at: At, monkeypatch: pytest.MonkeyPatch, told: signal.Signals, processes: int
+@pytest.mark.parametrize("told", [signal.SIGINT, signal.SIGTERM])
+def test_serve_answers_and_ends_with_its_worker_when_told_to(
+    at: At, monkeypatch: pytest.MonkeyPatch, told: signal.Signals
 ) -> None:
     at("scored")
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     monkeypatch.setenv("REGULARS_OPEN", "1")
     monkeypatch.setenv("REGULARS_PORT", str(port))
-    arguments = [sys.executable, "-m", "cli", "serve", "--processes", str(processes)]
+    arguments = [sys.executable, "-m", "cli", "serve"]
     server = subprocess.Popen(arguments, env=_environment(), stdout=subprocess.PIPE, text=True, start_new_session=True)
     try:
         answer = _get(f"http://127.0.0.1:{port}/readyz")
@@ -395,6 +396,18 @@ def test_serve_answers_and_ends_with_its_processes_when_told_to(
     assert f"At-risk list  http://127.0.0.1:{port}/" in said
     assert server.returncode in (0, 130, 143)
     _wait_until_nobody_is_left(server.pid)
+
+
+def test_serve_lets_several_processes_answer(at: At, regulars: Regulars, monkeypatch: pytest.MonkeyPatch) -> None:
+    at("untrained")
+    asked: dict[str, Any] = {}
+    monkeypatch.setenv("REGULARS_OPEN", "1")
+    monkeypatch.setattr("cli.serve._require_free", lambda settings: None)
+    monkeypatch.setattr("cli.serve.uvicorn.run", lambda app, **options: asked.update(options, app=app))
+    assert regulars("serve", "--no-worker", "--processes", 2).exit_code == 0
+    assert (asked["app"], asked["factory"], asked["workers"]) == ("service.asgi:app", True, 2)
+    module, _, name = asked["app"].partition(":")
+    assert getattr(importlib.import_module(module), name)().title == "Regulars"
 
 
 def _wait_until_nobody_is_left(session: int) -> None:

@@ -9,7 +9,6 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import shutil
 import tempfile
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from sqlalchemy import create_engine, make_url, text
 
 from store.engine import Database
 from store.schema import upgrade
+from tests.clones import Clones
 
 SHARED_DATA = Path(__file__).resolve().parents[1].parent / "shared" / "data"
 
@@ -64,7 +64,7 @@ def postgresql_template(testrun_uid: str, worker_id: str) -> Iterator[str]:
     )
     url = make_url(server.get_uri()).set(drivername="postgresql")
     # Nothing here has to outlive the machine, and half of the time would go by in waiting for its disk.
-    for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+    for setting in ("fsync", "full_page_writes"):
         _execute(url.render_as_string(False), f"ALTER SYSTEM SET {setting} = off")
     _execute(url.render_as_string(False), "SELECT pg_reload_conf()")
     name = f"template_{worker_id}"
@@ -79,6 +79,13 @@ def postgresql_template(testrun_uid: str, worker_id: str) -> Iterator[str]:
         shutil.rmtree(root)
 
 
+@pytest.fixture(scope="session")
+def postgresql_clones(postgresql_template: str) -> Iterator[Clones]:
+    clones = Clones(postgresql_template)
+    yield clones
+    clones.close()
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """URL of a migrated, empty database of each engine in turn."""
@@ -87,12 +94,10 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         shutil.copy(request.getfixturevalue("sqlite_template"), path)
         yield f"sqlite:///{path}"
         return
-    template = make_url(request.getfixturevalue("postgresql_template"))
-    admin = template.set(database="postgres").render_as_string(False)
-    name = f"test_{uuid.uuid4().hex}"
-    _execute(admin, f"CREATE DATABASE {name} TEMPLATE {template.database} STRATEGY FILE_COPY")
-    yield template.set(database=name).render_as_string(False)
-    _execute(admin, f"DROP DATABASE {name} WITH (FORCE)")
+    clones: Clones = request.getfixturevalue("postgresql_clones")
+    url = clones.next()
+    yield url
+    clones.drop(url)
 
 
 @pytest.fixture

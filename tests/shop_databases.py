@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,10 +11,11 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import make_url
 
 from store.engine import Database
 from store.settings import Settings
+from tests.clones import Clones
 from tests.shop import NOW, REQUEST, fill, shop_rows, shop_settings
 from training.score_all import score_all
 from training.train import train
@@ -77,7 +77,7 @@ class ShopDatabases:
         finally:
             database.close()
             if engine == "postgresql":
-                self._administer(f"DROP DATABASE {make_url(url).database} WITH (FORCE)")
+                self._clones.drop(url)
 
     def _template(self, engine: Engine, stage: Stage) -> Settings:
         if (engine, stage) not in self._made:
@@ -104,20 +104,12 @@ class ShopDatabases:
             path = folder / "regulars.db"
             shutil.copy(make_url(url).database or "", path)
             return f"sqlite:///{path}"
-        source = make_url(url)
-        name = f"shop_{uuid.uuid4().hex}"
-        self._administer(f"CREATE DATABASE {name} TEMPLATE {source.database} STRATEGY FILE_COPY")
-        return source.set(database=name).render_as_string(False)
+        return self._clones.of(url)
 
-    def _administer(self, statement: str) -> None:
-        template = make_url(self._request.getfixturevalue("postgresql_template"))
-        url = template.set(database="postgres", drivername="postgresql+psycopg")
-        engine = create_engine(url, isolation_level="AUTOCOMMIT")
-        try:
-            with engine.connect() as connection:
-                connection.execute(text(statement))
-        finally:
-            engine.dispose()
+    @property
+    def _clones(self) -> Clones:
+        clones: Clones = self._request.getfixturevalue("postgresql_clones")
+        return clones
 
 
 def _fill(database: Database, settings: Settings) -> None:

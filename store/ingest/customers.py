@@ -26,7 +26,9 @@ from store.ingest.erased_ids import rejection_of_erased
 from store.ingest.instants import InstantReader
 from store.ingest.keys import KeyCache
 from store.ingest.known_customers import ChangedMeanwhileError, KnownCustomers
+from store.ingest.late_flush import flushed_at_end
 from store.ingest.lookup import Join
+from store.ingest.lookups import look_up_by_index
 from store.ingest.ordinals import OrdinalCounter
 from store.ingest.proven_keys import OtherWriters
 from store.ingest.rejections import Rejection, RejectionLog
@@ -121,16 +123,18 @@ def ingest_customers(
             database, connection, file=path.name, file_hash=file_hash(path), source_id=source_id, received_at=received
         )
         log.clear()
-        writer = _CustomerWriter(database, connection, keyed_hash, source_id, received)
-        for chunk in file.chunks():
-            customers, rejections = reader.read(chunk)
-            tally.read(chunk.n_read, chunk.damage)
-            stored, erased = writer.write(customers)
-            tally.written(stored, len(customers) - stored - len(erased))
-            rejections += map(rejection_of_erased, erased)
-            log.keep(rejections)
-            tally.rejected(rejections)
-            report_progress(0.5 + chunk.done / 2)
+        with flushed_at_end(database, connection, Activity(source_id, received)) as checkpoints:
+            writer = _CustomerWriter(database, connection, keyed_hash, source_id, received)
+            for chunk in file.chunks():
+                customers, rejections = reader.read(chunk)
+                tally.read(chunk.n_read, chunk.damage)
+                stored, erased = writer.write(customers)
+                checkpoints.after(stored)
+                tally.written(stored, len(customers) - stored - len(erased))
+                rejections += map(rejection_of_erased, erased)
+                log.keep(rejections)
+                tally.rejected(rejections)
+                report_progress(0.5 + chunk.done / 2)
     return tally.report(path.name, file.unmatched())
 
 
@@ -226,6 +230,7 @@ class _CustomerWriter:
         self._others = OtherWriters(connection)
         self._attributes = AttributeWriter(connection)
         with database.transaction(connection):
+            look_up_by_index(connection)
             self._attributes.prepare()
 
     def write(self, known: Sequence[_Known]) -> tuple[int, list[int]]:

@@ -9,11 +9,13 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from store.engine import Database
+from store.ingest.activity import Activity
 from store.ingest.chunks import Chunk
 from store.ingest.erased_ids import rejection_of_erased
 from store.ingest.file_writer import FileWriter
 from store.ingest.identity import identify
 from store.ingest.keys import KeyCache
+from store.ingest.late_flush import flushed_at_end
 from store.ingest.lookup import Join
 from store.ingest.mapping import EventMapping
 from store.ingest.ordinals import OrdinalCounter
@@ -89,23 +91,26 @@ def ingest_events(
             database, connection, file=path.name, file_hash=file_hash(path), source_id=source_id, received_at=received
         )
         log.clear()
-        writer = FileWriter(database, connection, keyed_hash, Sender(source_id, received))
-        told, before = _Progress(progress), 0.0
-        for span in spans(_read(chunks, parser, source, log, tally, told)):
-            conflicts: list[OrderConflict] = []
-            erased: list[int] = []
-            for written, share in _write(writer, span.by_head()):
-                tally.written(written.stored, written.already_there)
-                tally.refunds.add(written.refunds)
-                conflicts += written.conflicts
-                erased += written.erased
-                told.written(before + share * (span.done - before))
-            rejections = [_rejection(conflict, mapping) for conflict in conflicts]
-            rejections += map(rejection_of_erased, erased)
-            log.keep(rejections)
-            tally.rejected(rejections)
-            told.written(span.done)
-            before = span.done
+        sender = Sender(source_id, received)
+        with flushed_at_end(database, connection, Activity(*sender)) as checkpoints:
+            writer = FileWriter(database, connection, keyed_hash, sender)
+            told, before = _Progress(progress), 0.0
+            for span in spans(_read(chunks, parser, source, log, tally, told)):
+                conflicts: list[OrderConflict] = []
+                erased: list[int] = []
+                for written, share in _write(writer, span.by_head()):
+                    checkpoints.after(written.stored)
+                    tally.written(written.stored, written.already_there)
+                    tally.refunds.add(written.refunds)
+                    conflicts += written.conflicts
+                    erased += written.erased
+                    told.written(before + share * (span.done - before))
+                rejections = [_rejection(conflict, mapping) for conflict in conflicts]
+                rejections += map(rejection_of_erased, erased)
+                log.keep(rejections)
+                tally.rejected(rejections)
+                told.written(span.done)
+                before = span.done
     return tally.report(path.name, file.unmatched(), tally.refunds.count_unmatched(database))
 
 

@@ -7,7 +7,6 @@ from sqlalchemy import Connection
 from store.engine import Database
 from store.ingest.activity import Activity, record
 from store.ingest.canonical import CanonicalRows
-from store.ingest.checkpoints import Checkpoints
 from store.ingest.identity import RowIdentities
 from store.ingest.known_customers import ChangedMeanwhileError, KnownCustomers
 from store.ingest.orders import OrderComparison
@@ -44,7 +43,6 @@ class FileWriter:
         self._database = database
         self._connection = connection
         self._sender = sender
-        self._checkpoints = Checkpoints(connection)
         self._others = OtherWriters(connection)
         self._comparison = OrderComparison()
         self._customers = KnownCustomers(connection, keyed_hash, created_at=sender.received_at)
@@ -57,12 +55,9 @@ class FileWriter:
         prepared = PreparedRows.of(rows, identities)
         while True:
             try:
-                written = self._write(prepared)
+                return self._write(prepared)
             except ChangedMeanwhileError:
                 self._events.rolled_back()
-            else:
-                self._checkpoints.make()
-                return written
 
     def _write(self, prepared: PreparedRows) -> Written:
         with self.pace.of(len(prepared.rows)) as holds, self._database.transaction(self._connection):

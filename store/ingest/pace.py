@@ -15,7 +15,7 @@ __all__ = ["FEWEST_ROWS", "FIRST_ROWS", "MOST_ROWS", "SECONDS_ALONE", "SECONDS_A
 
 FEWEST_ROWS, FIRST_ROWS, MOST_ROWS = 1_024, 1_024, 4_096
 # On SQLite every other writer waits; on PostgreSQL only one that writes the same keys.
-SECONDS_ALONE, SECONDS_AMONG_OTHERS = 0.04, 0.1
+SECONDS_ALONE, SECONDS_AMONG_OTHERS = 0.04, 0.25
 # How much the last transaction counts: a disk that hesitates once should not make all later ones small.
 _WEIGHT = 0.3
 

@@ -12,6 +12,7 @@ from store.bulk_load import Values, load
 from store.ingest.batch import Batch, KnownEvents, Rows, optional
 from store.ingest.keys import KeyCache
 from store.ingest.known_customers import KnownCustomers
+from store.ingest.lookups import look_up_by_index
 from store.ingest.merged_orders import under_one_head
 from store.ingest.orders import HeadDetails, OrderComparison, StoredHead, merge
 from store.ingest.prepared_rows import PreparedRows, Sender
@@ -80,6 +81,7 @@ class EventWriter:
 
     def prepare(self) -> None:
         """Make what it needs on the connection, in a transaction that must not be rolled back."""
+        look_up_by_index(self._connection)
         for new in (_EVENTS, _LINES):
             new.prepare(self._connection)
         _HEADS.create(self._connection)

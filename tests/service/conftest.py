@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import itertools
-import os
 import shutil
 import warnings
 from collections.abc import Callable, Iterator
@@ -14,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, make_url, text
 
 from service.app import create_app
 from store.engine import Database
 from store.settings import Settings
+from tests.clones import Clones
 from tests.service.label_shop import fill_with_attributes, train_on_labels
 from tests.service.shop import NOW, Registered, fill, open_shop, publish, settings_for, train
 
@@ -87,20 +86,10 @@ def shops(
 
         return copy
 
-    template = make_url(request.getfixturevalue("postgresql_template"))
-
-    def clone(source: str) -> str:
-        name = f"shop_{os.getpid()}_{next(_numbers)}"
-        admin = template.set(database="postgres", drivername="postgresql+psycopg")
-        engine = create_engine(admin, isolation_level="AUTOCOMMIT")
-        with engine.connect() as connection:
-            connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {source} STRATEGY FILE_COPY"))
-        engine.dispose()
-        return name
-
-    filled_name = clone(str(template.database))
-    _fill(template.set(database=filled_name).render_as_string(False), bundles)
-    return lambda: template.set(database=clone(filled_name)).render_as_string(False)
+    clones: Clones = request.getfixturevalue("postgresql_clones")
+    filled_url = clones.next()
+    _fill(filled_url, bundles)
+    return lambda: clones.of(filled_url)
 
 
 @pytest.fixture(scope="session")

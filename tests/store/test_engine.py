@@ -23,6 +23,7 @@ from sqlalchemy.orm import Session
 from store.engine import Database
 from store.exceptions import SettingsError
 from store.tables import Customer, Score, Source
+from tests.clones import Clones
 from tests.store.builders import NOW
 from tests.store.writers import THREADS, WRITES
 
@@ -194,8 +195,8 @@ def test_a_child_forked_in_a_write_does_not_keep_the_lock(sqlite_url: str) -> No
         assert not still_waiting
 
 
-def test_no_time_to_wait_is_not_taken_for_any_time_by_postgresql(postgresql_template: str) -> None:
-    with opened(postgresql_template) as database:
+def test_no_time_to_wait_is_not_taken_for_any_time_by_postgresql(postgresql_clones: Clones) -> None:
+    with opened(postgresql_clones.next()) as database:
         with database.read(within=0.0) as session:
             assert session.scalar(text("SHOW lock_timeout")) == "1ms"
         with database.bulk() as connection, database.transaction(connection, within=0.0):
@@ -214,9 +215,9 @@ def test_a_postgresql_that_takes_connections_and_never_answers_is_given_up_withi
         assert time.monotonic() - begun < 4.5
 
 
-def test_what_the_url_says_of_a_connection_to_postgresql_counts(postgresql_template: str) -> None:
+def test_what_the_url_says_of_a_connection_to_postgresql_counts(postgresql_clones: Clones) -> None:
     settings = ("tcp_user_timeout", "keepalives_idle")
-    url = make_url(postgresql_template).update_query_dict({"keepalives_idle": "77"})
+    url = make_url(postgresql_clones.next()).update_query_dict({"keepalives_idle": "77"})
     with opened(url.render_as_string(False)) as database, database.bulk() as connection:
         driver: Any = connection.connection.driver_connection
         found = driver.info.get_parameters()

@@ -20,6 +20,7 @@ $(VENV)/.installed: requirements.lock pyproject.toml cli/preflight.py
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation -e .
+	$(BIN)/python -m cli.compile
 	touch $@
 
 demo: setup ## Ingest, train, score and list real customers, then serve (SERVE=0: stop before serving)

@@ -13,6 +13,7 @@ import shlex
 import tempfile
 from pathlib import Path
 
+from cli.console import console
 from cli.main import app
 from cli.simulate import ingest_commands
 
@@ -36,7 +37,7 @@ def main() -> None:
             "churn-window",
             "evaluate",
         ):
-            print(f"Compiling what is needed for: regulars {command.split(' --')[0]}", flush=True)
+            console.print(f"Compiling what `regulars {command.split(' --')[0]}` needs", markup=False)
             with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
                 app(shlex.split(command), standalone_mode=False)
 

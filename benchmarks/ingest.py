@@ -1,10 +1,10 @@
 """Order lines and single events from CSV into a new database, beside pandas' `read_csv` and `to_sql`.
 
-Five lines or one event a customer, in order of time; events are visits and e-mails with a channel, a property and a
-value. Ours judges every cell, identifies every row, tells orders from lines, indexes, and commits every few thousand
-rows; pandas inserts into a table without keys, through SQLAlchemy: row by row for SQLite (`method=None`), many rows a
-statement for PostgreSQL (`method="multi"`, as many as the protocol's 65,535 values allow). `agreement` is the larger
-difference of the number of rows and of the sum of their values, as a share.
+Five lines a customer, or one event for five customers, in order of time; events are visits and e-mails with a channel,
+a property and a value. Ours judges every cell, identifies every row, tells orders from lines, indexes, and commits
+every few thousand rows; pandas inserts into a table without keys, through SQLAlchemy: row by row for SQLite
+(`method=None`), many rows a statement for PostgreSQL (`method="multi"`, as many as the protocol's 65,535 values
+allow). `agreement` is the larger difference of the number of rows and of the sum of their values, as a share.
 
 PostgreSQL is a server of our own on this machine; `python -m benchmarks.ingest_memory` measures memory at 10,000,000
 rows.
@@ -33,7 +33,7 @@ from store.settings import load_settings
 
 __all__ = ["main"]
 
-_ROWS_OF_THE_PEER = {"SQLite": 2_000_000, "PostgreSQL": 200_000}
+_ROWS_OF_THE_PEER = {"SQLite": 1_000_000, "PostgreSQL": 100_000}
 _ROWS_TO_WARM_UP = 2_000
 _VALUES_A_STATEMENT = 65_535
 _ROWS_A_BLOCK = 100_000
@@ -57,7 +57,7 @@ class _Kind:
     """
 
     name: str
-    rows_a_customer: int
+    rows_a_customer: float
     table: str
     mapping: EventMapping
 
@@ -77,7 +77,7 @@ _LINES = _Kind(
 )
 _EVENTS = _Kind(
     name="ingest events",
-    rows_a_customer=1,
+    rows_a_customer=0.2,
     table="event",
     mapping=EventMapping(
         customer_id="customer",
@@ -99,12 +99,16 @@ def _cases(customers: int) -> Iterator[Case]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         lines, events = folder / "lines.csv", folder / "events.csv"
-        write_rows(lines, _LINES.rows_a_customer * customers)
-        _write_events(events, _EVENTS.rows_a_customer * customers)
+        write_rows(lines, _rows(_LINES, customers))
+        _write_events(events, _rows(_EVENTS, customers))
         with postgresql_server() as postgresql:
             for kind, whole in ((_LINES, lines), (_EVENTS, events)):
                 yield _case(kind, "SQLite", customers, whole, f"sqlite:///{folder}/NAME.db")
                 yield _case(kind, "PostgreSQL", customers, whole, postgresql)
+
+
+def _rows(kind: _Kind, customers: int) -> int:
+    return round(kind.rows_a_customer * customers)
 
 
 def _write_events(path: Path, n_rows: int, seed: int = 1) -> None:
@@ -131,7 +135,7 @@ def _write_events(path: Path, n_rows: int, seed: int = 1) -> None:
 
 
 def _case(kind: _Kind, engine: str, customers: int, whole: Path, url: str) -> Case:
-    rows = kind.rows_a_customer * customers
+    rows = _rows(kind, customers)
     some = min(rows, _ROWS_OF_THE_PEER[engine])
     part = _first(whole, some, whole.with_name(f"{engine}-{whole.name}"))
     return Case(

@@ -27,7 +27,7 @@ __all__ = ["LiveIngest"]
 _SECONDS_TO_STORE = 4.5
 # So many calls that the lock is held for well under 100 ms.
 _CALLS_AT_ONCE = 2_500
-_ROWS_A_CALL = 4
+_ROWS_A_CALL, _BYTES_A_CALL = 4, 4_096
 _SECONDS_TO_FIND_A_SOURCE = 3.0
 # In whose name everybody sends where no key is asked for.
 _OPEN_SOURCE = "live"
@@ -105,5 +105,9 @@ class LiveIngest:
 
 
 def _weight(request: LiveRequest) -> int:
-    """Return how many calls a request counts as: one with many products is as much work as several."""
-    return max(request.calls.n_read, len(request.calls.rows) // _ROWS_A_CALL, 1)
+    """Return how many calls a request counts as.
+
+    One with many products is as much work as several, and a long one takes as much memory while it waits.
+    """
+    calls = request.calls
+    return max(calls.n_read, len(calls.rows) // _ROWS_A_CALL, request.n_bytes // _BYTES_A_CALL, 1)

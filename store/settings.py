@@ -90,7 +90,11 @@ class Settings(BaseSettings):
     )
     most_calls_a_batch: int = Field(2_500, ge=1, le=100_000, description="Live events in one batch; more are refused.")
     most_waiting_calls: int = Field(
-        20_000, ge=1, le=1_000_000, description="Live events that may wait to be stored; beyond that the answer is 503."
+        20_000,
+        ge=1,
+        le=1_000_000,
+        description="Live events that may wait to be stored, one of over 8 kB counting as several; beyond that the "
+        "answer is 503.",
     )
     log_format: str = Field("console", pattern="^(console|json)$", description="`console` for people, `json` for logs.")
     worker_poll_seconds: float = Field(

@@ -130,7 +130,8 @@ async def _take(request: Request, services: Services, read: _Read, most_bytes: i
         caller = await caller_of_events(request, write_key_in(members))
         calls = await run_in_threadpool(read, members, services.settings, received_at)
     source_id, source = await services.ingest.source_of(caller)
-    result = await services.ingest.store(LiveRequest(source_id, source, received_at, calls, sha256(body).digest()))
+    live = LiveRequest(source_id, source, received_at, calls, sha256(body).digest(), len(body))
+    result = await services.ingest.store(live)
     return Taken(
         stored=result.stored,
         already_there=result.already_there,

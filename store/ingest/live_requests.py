@@ -38,6 +38,8 @@ class LiveRequest:
     calls : Calls
     body_hash : bytes
         SHA-256 of the body: the same body again replaces what was kept of its rejected calls.
+    n_bytes : int
+        Of the body, unpacked.
     """
 
     source_id: int
@@ -45,6 +47,7 @@ class LiveRequest:
     received_at: datetime
     calls: Calls
     body_hash: bytes
+    n_bytes: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,7 +72,7 @@ def request(*calls: Call, source: str = "shop", received_at: datetime = RECEIVED
     """Return a request of some calls."""
     body = json.dumps({"batch": calls}).encode()
     told = read_batch(read_body(body), _settings(), received_at, most_calls=100_000)
-    return LiveRequest(SOURCES[source], source, received_at, told, sha256(body).digest())
+    return LiveRequest(SOURCES[source], source, received_at, told, sha256(body).digest(), len(body))
 
 
 @contextmanager

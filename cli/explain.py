@@ -12,12 +12,11 @@ from rich.markup import escape
 from cli.console import console, fail, now, opened, within_calendar
 from cli.tables import change_table, reasons_table
 from features.feature import format_value
-from features.targets import CHURN
 from features.units import Unit
-from models.change_reasons import Change, change_sentence
+from models.change_reasons import Change
 from models.predictive import interval_in_words
 from models.purchase_timing import PURCHASE_DAYS
-from models.score_changes import CLV
+from models.score_changes import CLV, change_in_words
 from service.bundle_cache import BundleCache
 from service.modelled_targets import horizon_of, in_words
 from service.scorer import Scorer, warm_up
@@ -51,7 +50,7 @@ def explain(
             if since is not None and since.replace(tzinfo=UTC) >= scorer.as_of():
                 fail(f"--since: expected an instant before {scorer.as_of():%Y-%m-%d %H:%M} UTC, of which scores speak.")
             scored = scorer.score(session, found)
-            changes = {} if since is None else scorer.changes(session, found, since.replace(tzinfo=UTC))
+            changes = {} if since is None else scorer.movement(session, found, since.replace(tzinfo=UTC)).changes
     currency = scored.model.bundle.currency
     customer = found.customer_ids[0]
     explained = scored.explained(customer)
@@ -103,11 +102,8 @@ def _tell(changes: Mapping[str, Change], since: datetime, currency: str) -> None
     if not changes:
         console.print(f"No score of {since:%Y-%m-%d} and of now can be compared.")
     for name, change in changes.items():
-        money = currency if name == CLV else None
-        subject = "clv" if name == CLV else "the risk of leaving" if name == CHURN else f"the propensity {name}"
-        console.print(
-            escape(change_sentence(change, f"since {since:%Y-%m-%d} {subject}", currency=money)), soft_wrap=True
-        )
+        told = change_in_words(name, change, currency, opening=f"since {since:%Y-%m-%d} ")
+        console.print(escape(told), soft_wrap=True)
         console.print(change_table(change, currency if name == CLV else "log-odds"))
 
 

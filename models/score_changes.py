@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from features.rfm import Rfm
-from models.change_reasons import Change, classifier_change, clv_change
+from features.targets import CHURN
+from models.change_reasons import Change, change_sentence, classifier_change, clv_change
 from models.clv_game import ClvInputs
 from models.exceptions import InputError
 from models.purchase_model import spent
 from models.scoring import Scores, TargetScores
 
-__all__ = ["CLV", "score_changes"]
+__all__ = ["CLV", "change_in_words", "score_changes"]
 
 CLV = "clv"
 
@@ -44,6 +45,23 @@ def score_changes(before: Scores, now: Scores) -> dict[str, Change]:
             changes[name] = _of_target(earlier, scores, now)
     clv = _of_clv(before, now)
     return changes if clv is None else {**changes, CLV: clv}
+
+
+def change_in_words(name: str, change: Change, currency: str, *, opening: str = "") -> str:
+    """Say in a sentence or two why a score moved.
+
+    Parameters
+    ----------
+    name : str
+        As `score_changes` has it.
+    change : Change
+    currency : str
+        Of the amounts of clv.
+    opening : str
+        What the sentence begins with, such as "since 2024-03-01 ".
+    """
+    subject = "clv" if name == CLV else "the risk of leaving" if name == CHURN else f"the propensity {name}"
+    return change_sentence(change, f"{opening}{subject}", currency=currency if name == CLV else None)
 
 
 def _of_target(before: TargetScores, now: TargetScores, scores: Scores) -> Change:

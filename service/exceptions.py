@@ -5,6 +5,7 @@ ServiceError
 ├── UnknownSegmentError    no such segment
 ├── UnknownTargetError     the model has no such target
 ├── UnknownRunError        no such training or scoring run
+├── PeriodError            two instants that are no period, or go beyond the present
 ├── AbortedResponseError   an answer that had begun could not be ended
 ├── BodyTooLargeError      more came than is taken
 ├── BrokenGzipError        a body begins as gzip and is none
@@ -18,6 +19,7 @@ ServiceError
 """
 
 import math
+from datetime import datetime
 
 __all__ = [
     "AbortedResponseError",
@@ -27,6 +29,7 @@ __all__ = [
     "IngestBusyError",
     "ModelUnavailableError",
     "NoKeyError",
+    "PeriodError",
     "RejectedCallError",
     "ScopeError",
     "ServiceError",
@@ -56,6 +59,22 @@ class UnknownTargetError(ServiceError):
 
 class UnknownRunError(ServiceError):
     """No such training or scoring run."""
+
+
+class PeriodError(ServiceError):
+    """Two instants that are no period, or go beyond the present.
+
+    Parameters
+    ----------
+    since, until, as_of : datetime
+        The last is the latest that `until` may be.
+    """
+
+    def __init__(self, since: datetime, until: datetime, as_of: datetime) -> None:
+        super().__init__(
+            f"Expected instants one after another, up to {as_of.isoformat()}, of which scores speak now; got "
+            f"{since.isoformat()} and {until.isoformat()}."
+        )
 
 
 class AbortedResponseError(ServiceError):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from fastapi import Header, Path, Query
-from pydantic import BeforeValidator, Field
+from pydantic import AwareDatetime, BeforeValidator, Field
 
 __all__ = [
     "AcceptHeader",
@@ -21,8 +22,10 @@ __all__ = [
     "RunId",
     "SegmentInQuery",
     "SegmentName",
+    "Since",
     "TargetInQuery",
     "TargetName",
+    "Until",
 ]
 
 # As long as ingestion takes ids; NUL is in no stored text, and PostgreSQL refuses even to look for it.
@@ -52,6 +55,9 @@ ModelName = Annotated[
     ),
 ]
 RunId = Annotated[int, Path(ge=1, le=2**31 - 1, description="The run's number.")]
+_Instant = Annotated[AwareDatetime, Field(ge=datetime(1900, 1, 1, tzinfo=UTC), lt=datetime(2200, 1, 1, tzinfo=UTC))]
+Since = Annotated[_Instant, Query(description="The earlier instant, as ISO 8601 with an offset or Z.")]
+Until = Annotated[_Instant | None, Query(description="The later instant; now without it.")]
 Limit = Annotated[int | None, Query(ge=1, le=1000, description="Rows a page, 1 to 1,000; 50 without it.")]
 CursorText = Annotated[
     str | None,

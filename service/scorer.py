@@ -16,16 +16,17 @@ from features.targets import Target
 from features.windows import Snapshot
 from models.change_reasons import Change
 from models.score_changes import score_changes
-from models.scoring import score
+from models.scoring import Scores, score
 from models.segments import Cutoffs, SegmentPolicy
 from service.bundle_cache import BundleCache, ServedModel
 from service.clock import Clock
+from service.exceptions import PeriodError
 from service.explained import ExplainedScore, explain
 from store import policies
 from store.events import CustomerKeys, read_events
 from store.memberships import open_memberships
 
-__all__ = ["ScoredCustomers", "Scorer", "warm_up"]
+__all__ = ["Movement", "ScoredCustomers", "Scorer", "warm_up"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,6 +62,28 @@ class ScoredCustomers:
             currency=bundle.currency,
             clv_reference=None if bundle.outlook is None else bundle.outlook.reference,
         )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Movement:
+    """Why the scores of one customer moved between two instants, by one model.
+
+    Attributes
+    ----------
+    model : ServedModel
+    since, until : datetime
+    before, now : Scores
+        At either instant, without what the policy says of who has been in a segment before.
+    changes : mapping of name to Change
+        As `score_changes` returns them.
+    """
+
+    model: ServedModel
+    since: datetime
+    until: datetime
+    before: Scores
+    now: Scores
+    changes: Mapping[str, Change]
 
 
 class Scorer:
@@ -113,21 +136,29 @@ class Scorer:
         by_customer = dict(zip(customers.customer_ids, rows, strict=True))
         return ScoredCustomers(model, policy_version, as_of, by_customer)
 
-    def changes(self, session: Session, customer: CustomerKeys, since: datetime) -> dict[str, Change]:
-        """Say why the scores of one customer moved since an earlier instant, as `score_changes` does.
+    def movement(
+        self, session: Session, customer: CustomerKeys, since: datetime, until: datetime | None = None
+    ) -> Movement:
+        """Say why the scores of one customer moved between two instants, the second of which is now without `until`.
 
         Raises
         ------
+        PeriodError
+            The second is not after the first, or is after the instant that a score computed now speaks of.
         ModelUnavailableError
             There is no model to score with.
         """
+        as_of = self.as_of()
+        end = as_of if until is None else until
+        if not since < end <= as_of:
+            raise PeriodError(since, end, as_of)
         model = self._bundles.current(session)
         bundle, log = model.bundle, _events(session, customer, model)
         before, now = (
             score(bundle, bundle.policy, bundle.cutoffs, log, {}, Snapshot.at(instant, model.calendar))
-            for instant in (since, self.as_of())
+            for instant in (since, end)
         )
-        return score_changes(before, now)
+        return Movement(model, since, end, before, now, score_changes(before, now))
 
 
 def warm_up(model: ServedModel) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from fastapi import APIRouter
 
 from service.access import needs
 from service.deps import OpenDatabase, TheScorer
 from service.openapi import PROBLEMS, problems
-from service.parameters import CustomerIdInPath, CustomerIdInQuery
+from service.parameters import CustomerIdInPath, CustomerIdInQuery, Since, Until
+from service.schemas.changes import ChangesAnswer
 from service.schemas.scores import Score, ScoresAnswer, ScoresRequest
 from service.scorer import ScoredCustomers, Scorer
 from store.engine import Database
@@ -30,6 +33,22 @@ def read_score(customer_id: CustomerIdInPath, database: OpenDatabase, scorer: Th
 def read_score_by_query(customer_id: CustomerIdInQuery, database: OpenDatabase, scorer: TheScorer) -> Score:
     """Answer as the address with the id in it; for ids with a slash and the like."""
     return _score(customer_id, database, scorer)
+
+
+@router.get("/customers/{customer_id}/changes", responses=problems(404))
+def read_changes(
+    customer_id: CustomerIdInPath, since: Since, database: OpenDatabase, scorer: TheScorer, until: Until = None
+) -> ChangesAnswer:
+    """Say why the scores of a customer moved between two instants, in reasons that sum to the movement."""
+    return _changes(customer_id, since, until, database, scorer)
+
+
+@router.get("/changes", responses=problems(404))
+def read_changes_by_query(
+    customer_id: CustomerIdInQuery, since: Since, database: OpenDatabase, scorer: TheScorer, until: Until = None
+) -> ChangesAnswer:
+    """Answer as the address with the id in it; for ids with a slash and the like."""
+    return _changes(customer_id, since, until, database, scorer)
 
 
 @router.post("/scores", responses=problems(400, 413, 415))
@@ -55,6 +74,15 @@ def _score(customer_id: str, database: Database, scorer: Scorer) -> Score:
         customer = find_customer(session, customer_id)
         scored = scorer.score(session, customer)
     return _of(customer.customer_ids[0], scored)
+
+
+def _changes(
+    customer_id: str, since: datetime, until: datetime | None, database: Database, scorer: Scorer
+) -> ChangesAnswer:
+    with database.read() as session:
+        customer = find_customer(session, customer_id)
+        movement = scorer.movement(session, customer, since, until)
+    return ChangesAnswer.of(customer.customer_ids[0], movement)
 
 
 def _of(customer_id: str, scored: ScoredCustomers) -> Score:

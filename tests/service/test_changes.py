@@ -21,7 +21,7 @@ def judged(shop: Shop) -> list[str]:
 
 
 def total(change: dict[str, Any]) -> float:
-    return sum(reason["contribution"] for reason in change["reasons"]) + float(change["all_other_features"])
+    return float(sum(reason["contribution"] for reason in change["reasons"]) + change["all_other_features"])
 
 
 def test_reasons_sum_to_the_movement_and_end_at_the_score_of_now(shop: Shop) -> None:

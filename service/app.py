@@ -22,6 +22,7 @@ from service.deps import Services
 from service.erasures import Erasures
 from service.errors import MAX_BODY_BYTES, add_error_handlers
 from service.host_check import HostCheck
+from service.hypothetical import Hypotheses
 from service.ingest_metrics import IngestMetrics
 from service.live_ingest import LiveIngest
 from service.metrics import add_metrics
@@ -32,6 +33,7 @@ from service.routers import customers, drivers, health, lists, models, runs, sco
 from service.scorer import Scorer, warm_up
 from store.engine import Database
 from store.schema import require_current
+from store.scratch import ScratchStores
 from store.settings import Settings
 
 __all__ = ["create_app"]
@@ -76,8 +78,11 @@ def create_app(settings: Settings, *, now: Clock = utc_now, log_to: TextIO = sys
         )
         ingest = LiveIngest(database, settings, ingest_metrics, now)
         erasures = Erasures(database, log)
-        app.state.services = Services(settings, database, bundles, scorer, now, access, ingest, erasures)
+        stores = ScratchStores()
+        hypotheses = Hypotheses(scorer, stores, settings)
+        app.state.services = Services(settings, database, bundles, scorer, now, access, ingest, erasures, hypotheses)
         yield
+        stores.close()
         ingest.close()
         database.close()
 

@@ -12,12 +12,22 @@ from service.access import Access
 from service.bundle_cache import BundleCache
 from service.clock import Clock
 from service.erasures import Erasures
+from service.hypothetical import Hypotheses
 from service.live_ingest import LiveIngest
 from service.scorer import Scorer
 from store.engine import Database
 from store.settings import Settings
 
-__all__ = ["Now", "OpenDatabase", "ServedBundles", "Services", "TheScorer", "TheServices", "TheSettings"]
+__all__ = [
+    "Now",
+    "OpenDatabase",
+    "ServedBundles",
+    "Services",
+    "TheHypotheses",
+    "TheScorer",
+    "TheServices",
+    "TheSettings",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +42,7 @@ class Services:
     access: Access
     ingest: LiveIngest
     erasures: Erasures
+    hypotheses: Hypotheses
 
 
 # Coroutines, since FastAPI sends plain functions through its thread pool, and these only look something up.
@@ -51,6 +62,10 @@ async def _scorer(services: Annotated[Services, Depends(_services)]) -> Scorer:
     return services.scorer
 
 
+async def _hypotheses(services: Annotated[Services, Depends(_services)]) -> Hypotheses:
+    return services.hypotheses
+
+
 async def _settings(services: Annotated[Services, Depends(_services)]) -> Settings:
     return services.settings
 
@@ -62,6 +77,7 @@ async def _now(services: Annotated[Services, Depends(_services)]) -> datetime:
 OpenDatabase = Annotated[Database, Depends(_database)]
 ServedBundles = Annotated[BundleCache, Depends(_bundles)]
 TheServices = Annotated[Services, Depends(_services)]
+TheHypotheses = Annotated[Hypotheses, Depends(_hypotheses)]
 TheScorer = Annotated[Scorer, Depends(_scorer)]
 TheSettings = Annotated[Settings, Depends(_settings)]
 Now = Annotated[datetime, Depends(_now)]

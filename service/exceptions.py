@@ -6,6 +6,7 @@ ServiceError
 ├── UnknownTargetError     the model has no such target
 ├── UnknownRunError        no such training or scoring run
 ├── PeriodError            two instants that are no period, or go beyond the present
+├── RejectedEventError     an event that somebody supposes can't be taken
 ├── AbortedResponseError   an answer that had begun could not be ended
 ├── BodyTooLargeError      more came than is taken
 ├── BrokenGzipError        a body begins as gzip and is none
@@ -31,6 +32,7 @@ __all__ = [
     "NoKeyError",
     "PeriodError",
     "RejectedCallError",
+    "RejectedEventError",
     "ScopeError",
     "ServiceError",
     "TooManyRequestsError",
@@ -75,6 +77,20 @@ class PeriodError(ServiceError):
             f"Expected instants one after another, up to {as_of.isoformat()}, of which scores speak now; got "
             f"{since.isoformat()} and {until.isoformat()}."
         )
+
+
+class RejectedEventError(ServiceError):
+    """An event that somebody supposes can't be taken.
+
+    Parameters
+    ----------
+    where : str
+        Such as "events.3".
+    reason : str
+    """
+
+    def __init__(self, where: str, reason: str) -> None:
+        super().__init__(f"{where}: {reason}.")
 
 
 class AbortedResponseError(ServiceError):

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
 from features.event_log import EventLog
@@ -26,7 +27,7 @@ from store import policies
 from store.events import CustomerKeys, read_events
 from store.memberships import open_memberships
 
-__all__ = ["Movement", "ScoredCustomers", "Scorer", "warm_up"]
+__all__ = ["Movement", "ScoredCustomers", "Scorer", "ScoringTerms", "warm_up"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,12 +42,15 @@ class ScoredCustomers:
         The instant that they speak of.
     by_customer : mapping of customer_id to columns
         Each customer's columns as the store keeps them: plain values, None for what does not apply.
+    scores : Scores
+        The same before it is put into columns.
     """
 
     model: ServedModel
     policy_version: int
     as_of: datetime
     by_customer: Mapping[str, Mapping[str, Any]]
+    scores: Scores
 
     @property
     def targets(self) -> dict[str, Target]:
@@ -86,6 +90,34 @@ class Movement:
     changes: Mapping[str, Change]
 
 
+@dataclass(frozen=True, slots=True)
+class ScoringTerms:
+    """What customers are scored with: one model, one policy, its cut-offs."""
+
+    model: ServedModel
+    policy_version: int
+    policy: SegmentPolicy
+    cutoffs: Cutoffs
+
+    def score(self, log: EventLog, memberships: Mapping[str, NDArray[np.bool_]], as_of: datetime) -> ScoredCustomers:
+        """Score the customers of a log.
+
+        Parameters
+        ----------
+        log : EventLog
+        memberships : mapping of segment to bool, one a customer of the log
+            Who is in it now.
+        as_of : datetime
+            The instant that scores speak of.
+        """
+        snapshot = Snapshot.at(as_of, self.model.calendar)
+        scores = score(self.model.bundle, self.policy, self.cutoffs, log, memberships, snapshot)
+        columns = scores.columns()
+        rows = (dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True))
+        by_customer = dict(zip(log.customer_ids, rows, strict=True))
+        return ScoredCustomers(self.model, self.policy_version, as_of, by_customer, scores)
+
+
 class Scorer:
     """Composes what is stored of a customer with the champion.
 
@@ -120,21 +152,22 @@ class Scorer:
         ModelUnavailableError
             There is no model to score with.
         """
+        terms = self.terms(session)
+        log = _events(session, customers, terms.model)
+        return terms.score(log, open_memberships(session, customers.keys), self.as_of())
+
+    def terms(self, session: Session) -> ScoringTerms:
+        """Return what everybody is scored with at this moment.
+
+        Raises
+        ------
+        ModelUnavailableError
+            There is no model to score with.
+        """
         model = self._bundles.current(session)
-        as_of = self.as_of()
         policy_version, policy = policies.current_policy(session)
-        scores = score(
-            model.bundle,
-            SegmentPolicy.from_dict(policy),
-            _cutoffs(session, model, policy_version),
-            _events(session, customers, model),
-            open_memberships(session, customers.keys),
-            Snapshot.at(as_of, model.calendar),
-        )
-        columns = scores.columns()
-        rows = (dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True))
-        by_customer = dict(zip(customers.customer_ids, rows, strict=True))
-        return ScoredCustomers(model, policy_version, as_of, by_customer)
+        cutoffs = _cutoffs(session, model, policy_version)
+        return ScoringTerms(model, policy_version, SegmentPolicy.from_dict(policy), cutoffs)
 
     def movement(
         self, session: Session, customer: CustomerKeys, since: datetime, until: datetime | None = None

@@ -7,10 +7,12 @@ from datetime import datetime
 from fastapi import APIRouter
 
 from service.access import needs
-from service.deps import OpenDatabase, TheScorer
+from service.deps import OpenDatabase, TheHypotheses, TheScorer
+from service.hypothetical import Hypotheses
 from service.openapi import PROBLEMS, problems
 from service.parameters import CustomerIdInPath, CustomerIdInQuery, Since, Until
 from service.schemas.changes import ChangesAnswer
+from service.schemas.hypothetical import UnseenCustomer, WhatIfAnswer, WhatIfRequest
 from service.schemas.scores import Score, ScoresAnswer, ScoresRequest
 from service.scorer import ScoredCustomers, Scorer
 from store.engine import Database
@@ -51,6 +53,32 @@ def read_changes_by_query(
     return _changes(customer_id, since, until, database, scorer)
 
 
+@router.post("/score", responses=problems(400, 413, 415))
+def read_unseen_score(unseen: UnseenCustomer, database: OpenDatabase, hypotheses: TheHypotheses) -> Score:
+    """Score a customer who is told whole, as if stored; nothing is."""
+    customer_id = unseen.customer_id.strip()
+    events = [event.supposed() for event in unseen.events]
+    with database.read() as session:
+        scored = hypotheses.unseen(session, customer_id, events, unseen.attributes)
+    return _of(customer_id, scored)
+
+
+@router.post("/customers/{customer_id}/what-if", responses=problems(400, 404, 413, 415))
+def read_what_if(
+    customer_id: CustomerIdInPath, request: WhatIfRequest, database: OpenDatabase, hypotheses: TheHypotheses
+) -> WhatIfAnswer:
+    """Score a customer as is and as if more had happened or other things were known; nothing is stored."""
+    return _what_if(customer_id, request, database, hypotheses)
+
+
+@router.post("/what-if", responses=problems(400, 404, 413, 415))
+def read_what_if_by_query(
+    customer_id: CustomerIdInQuery, request: WhatIfRequest, database: OpenDatabase, hypotheses: TheHypotheses
+) -> WhatIfAnswer:
+    """Answer as the address with the id in it; for ids with a slash and the like."""
+    return _what_if(customer_id, request, database, hypotheses)
+
+
 @router.post("/scores", responses=problems(400, 413, 415))
 def read_scores(request: ScoresRequest, database: OpenDatabase, scorer: TheScorer) -> ScoresAnswer:
     """Score up to 1,000 customers, in the order asked; an id asked twice is answered twice."""
@@ -74,6 +102,14 @@ def _score(customer_id: str, database: Database, scorer: Scorer) -> Score:
         customer = find_customer(session, customer_id)
         scored = scorer.score(session, customer)
     return _of(customer.customer_ids[0], scored)
+
+
+def _what_if(customer_id: str, request: WhatIfRequest, database: Database, hypotheses: Hypotheses) -> WhatIfAnswer:
+    events = [event.supposed() for event in request.events]
+    with database.read() as session:
+        customer = find_customer(session, customer_id)
+        what_if = hypotheses.what_if(session, customer, events, request.attributes)
+    return WhatIfAnswer.of(customer.customer_ids[0], what_if)
 
 
 def _changes(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Self
 
@@ -9,10 +10,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from models.change_reasons import Change
 from models.score_changes import CLV, change_in_words
+from models.scoring import Scores
 from service.schemas.scores import Probability
 from service.scorer import Movement
 
-__all__ = ["ChangeOut", "ChangesAnswer"]
+__all__ = ["ChangeOut", "ChangesAnswer", "changes_of"]
 
 
 class ChangeReasonOut(BaseModel):
@@ -91,36 +93,28 @@ class ChangesAnswer(BaseModel):
     @classmethod
     def of(cls, customer_id: str, movement: Movement) -> Self:
         """Return what moved the scores of a customer."""
-        currency = movement.model.bundle.currency
         return cls(
             customer_id=customer_id,
             since=movement.since,
             until=movement.until,
             model_version=movement.model.version,
-            currency=currency,
-            changes={
-                name: _change(name, change, *_probabilities(name, movement), currency)
-                for name, change in movement.changes.items()
-            },
+            currency=movement.model.bundle.currency,
+            changes=changes_of(movement.changes, movement.before, movement.now),
         )
 
 
-def _change(
-    name: str, change: Change, probability_before: float | None, probability_now: float | None, currency: str
-) -> ChangeOut:
-    return ChangeOut(
-        before=change.before,
-        now=change.now,
-        probability_before=probability_before,
-        probability_now=probability_now,
-        reasons=[ChangeReasonOut.model_validate(reason) for reason in change.reasons],
-        all_other_features=change.other,
-        sentence=change_in_words(name, change, currency),
-    )
-
-
-def _probabilities(name: str, movement: Movement) -> tuple[float | None, float | None]:
-    if name == CLV:
-        return None, None
-    before, now = (float(scores.targets[name].probability[0]) for scores in (movement.before, movement.now))
-    return before, now
+def changes_of(changes: Mapping[str, Change], before: Scores, now: Scores) -> dict[str, ChangeOut]:
+    """Return what moved the scores of one customer, as `score_changes` found it."""
+    currency = now.bundle.currency
+    return {
+        name: ChangeOut(
+            before=change.before,
+            now=change.now,
+            probability_before=None if name == CLV else float(before.targets[name].probability[0]),
+            probability_now=None if name == CLV else float(now.targets[name].probability[0]),
+            reasons=[ChangeReasonOut.model_validate(reason) for reason in change.reasons],
+            all_other_features=change.other,
+            sentence=change_in_words(name, change, currency),
+        )
+        for name, change in changes.items()
+    }

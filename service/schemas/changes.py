@@ -14,7 +14,7 @@ from models.scoring import Scores
 from service.schemas.scores import Probability
 from service.scorer import Movement
 
-__all__ = ["ChangeOut", "ChangesAnswer", "changes_of"]
+__all__ = ["ChangeOut", "ChangeReasonOut", "ChangesAnswer", "changes_of"]
 
 
 class ChangeReasonOut(BaseModel):

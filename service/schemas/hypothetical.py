@@ -11,7 +11,7 @@ from service.parameters import CustomerId
 from service.schemas.changes import ChangeOut, changes_of
 from service.schemas.scores import Score
 
-__all__ = ["UnseenCustomer", "WhatIfAnswer", "WhatIfRequest"]
+__all__ = ["EventIn", "UnseenCustomer", "WhatIfAnswer", "WhatIfRequest"]
 
 _EVENT_EXAMPLE: dict[str, Any] = {
     "event": "Order Completed",

@@ -43,7 +43,7 @@ endurance: setup ## Run the long tests
 bench: setup ## Measure every claim beside its peer, at full size, and draw the growth into docs/
 	@# The rest runs whatever falls short, and a shortfall is the exit status.
 	status=0; $(BIN)/python -m benchmarks --charts docs || status=$$?; \
-	for name in benchmarks.churn_choices benchmarks.one_customer benchmarks.simulate; do \
+	for name in benchmarks.churn_choices benchmarks.one_customer benchmarks.simulate benchmarks.serve; do \
 		$(BIN)/python -m $$name || status=$$?; \
 	done; exit $$status
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["Load", "post", "send_all"]
+__all__ = ["Load", "get", "post", "send_all"]
 
 _MOST_BYTES_AT_ONCE = 1 << 16
 _HEAD_ENDS = b"\r\n\r\n"
@@ -40,6 +40,11 @@ class Load:
     seconds: float
     cpu_seconds: float
     latencies: np.ndarray[tuple[int], np.dtype[np.float64]]
+
+
+def get(path: str, headers: Sequence[str] = ()) -> bytes:
+    """Return the bytes of a request."""
+    return "\r\n".join((f"GET {path} HTTP/1.1", "Host: 127.0.0.1", *headers, "", "")).encode()
 
 
 def post(path: str, body: bytes, headers: Sequence[str] = ()) -> bytes:

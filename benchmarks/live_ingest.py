@@ -36,7 +36,7 @@ from benchmarks.postgresql_server import new_database, postgresql_server
 from benchmarks.server_process import ServerProcess, serving
 from benchmarks.stored_events import store_events
 from benchmarks.tracked_calls import CALLS_A_BATCH, batches
-from service.app import create_app
+from service.asgi import serving_app
 from store.api_keys import SEND_EVENTS, create_key, create_source
 from store.engine import Database
 from store.schema import upgrade
@@ -143,7 +143,7 @@ def main() -> None:
 
 def our_app(settings: Settings) -> FastAPI:
     """Return our service, its log written to nowhere."""
-    return create_app(settings, log_to=Path(os.devnull).open("w", encoding="utf-8"))
+    return serving_app(settings, log_to=Path(os.devnull).open("w", encoding="utf-8"))
 
 
 def _compared(customers: int) -> Iterator[dict[str, Any]]:

@@ -24,7 +24,7 @@ from models.clv import DAYS_PER_YEAR
 from models.segments import SegmentPolicy
 from store import registry
 
-__all__ = ["SCORES", "prepare"]
+__all__ = ["EVENTS", "SCORES", "ObviousScorer", "prepare"]
 
 SCORES = "pipeline_score"
 _END = pd.Timestamp(AS_OF.date())
@@ -32,53 +32,55 @@ _LAST_DAY = _END - pd.Timedelta(days=1)
 _REASONS = 8
 _MONTHS = round(TERMS.horizon_days / TERMS.period_days)
 _MONTHLY_RATE = (1 + TERMS.yearly_discount_rate) ** (TERMS.period_days / DAYS_PER_YEAR) - 1
-_EVENTS = """
+EVENTS = """
 SELECT customer.customer_id, event.id, event_type.name, event.occurred_at, order_line.value
 FROM event JOIN customer ON customer.id = event.customer_key JOIN event_type ON event_type.id = event.event_type_id
 LEFT JOIN order_line ON order_line.event_id = event.id
 """
 
 
-def prepare(folder: Path) -> Callable[[], int]:
-    """Load packages and the fitted models of the shop in a folder; return what scores its customers, and their number.
+class ObviousScorer:
+    """The fitted models of the shop in a folder, and what scores customers with them."""
 
-    The scores go into the table `SCORES` of the same database.
-    """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import shap
-        from lifetimes.utils import summary_data_from_transaction_data
-    database, settings = open_shop(folder), settings_of(folder)
-    with database.read() as session:
-        version = registry.find_version(session)
-    bundle = load_bundle(settings.bundle_dir / version.bundle)
-    database.close()
-    assert bundle.churn is not None
-    assert bundle.purchases is not None
-    booster = lightgbm.Booster(model_str=bundle.churn.classifier.to_text())
-    explainer = shap.TreeExplainer(booster)
-    btyd = beta_geo_fitter(bundle.purchases.btyd.params_)
-    spend = gamma_gamma_fitter(bundle.purchases.gamma_gamma.params_)
-    policy, cutoffs = bundle.policy, bundle.cutoffs
-    engine = create_engine(settings.database_url)
+    def __init__(self, folder: Path) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            import shap
+            from lifetimes.utils import summary_data_from_transaction_data
+        self._summary = summary_data_from_transaction_data
+        database, settings = open_shop(folder), settings_of(folder)
+        with database.read() as session:
+            version = registry.find_version(session)
+        bundle = load_bundle(settings.bundle_dir / version.bundle)
+        database.close()
+        assert bundle.churn is not None
+        assert bundle.purchases is not None
+        self._booster = lightgbm.Booster(model_str=bundle.churn.classifier.to_text())
+        self._explainer = shap.TreeExplainer(self._booster)
+        self._btyd = beta_geo_fitter(bundle.purchases.btyd.params_)
+        self._spend = gamma_gamma_fitter(bundle.purchases.gamma_gamma.params_)
+        self._policy, self._cutoffs = bundle.policy, bundle.cutoffs
 
-    def run() -> int:
-        events = pd.read_sql(_EVENTS, engine, dtype={"value": np.float64})
+    def score(self, events: pd.DataFrame) -> pd.DataFrame:
+        """Score the customers of some events, as `EVENTS` reads them."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # lifetimes takes logarithms of 0; pandas deprecates what shap calls
+            return self._score(events)
+
+    def _score(self, events: pd.DataFrame) -> pd.DataFrame:
         events["date"] = pd.to_datetime(events["occurred_at"], unit="us").dt.floor("D")
         orders = events[events["name"] == "Order Completed"]
         visits = events[events["name"] == "Session Started"]
 
-        scores = summary_data_from_transaction_data(
-            orders, "customer_id", "date", "value", observation_period_end=_LAST_DAY
-        )
+        scores: pd.DataFrame = self._summary(orders, "customer_id", "date", "value", observation_period_end=_LAST_DAY)
         history = (scores["frequency"], scores["recency"], scores["T"])
-        scores["p_alive"] = btyd.conditional_probability_alive(*history)
-        scores["expected_purchases"] = btyd.predict(HORIZON_DAYS, *history)
-        scores["expected_average_value"] = spend.conditional_expected_average_profit(
+        scores["p_alive"] = self._btyd.conditional_probability_alive(*history)
+        scores["expected_purchases"] = self._btyd.predict(HORIZON_DAYS, *history)
+        scores["expected_average_value"] = self._spend.conditional_expected_average_profit(
             scores["frequency"], scores["monetary_value"]
         )
-        scores["clv"] = spend.customer_lifetime_value(
-            btyd, *history, scores["monetary_value"], time=_MONTHS, discount_rate=_MONTHLY_RATE, freq="D"
+        scores["clv"] = self._spend.customer_lifetime_value(
+            self._btyd, *history, scores["monetary_value"], time=_MONTHS, discount_rate=_MONTHLY_RATE, freq="D"
         )
 
         by_customer = orders.groupby("customer_id")
@@ -97,19 +99,27 @@ def prepare(folder: Path) -> Callable[[], int]:
 
         X = scores[list(FEATURES)].copy()
         X.loc[X["frequency"] == 0, "monetary_value"] = np.nan
-        scores["churn_probability"] = booster.predict(X.to_numpy())
-        scores["reasons"] = _reasons(explainer.shap_values(X), X.to_numpy())
+        scores["churn_probability"] = np.asarray(self._booster.predict(X.to_numpy()))
+        scores["reasons"] = _reasons(self._explainer.shap_values(X), X.to_numpy())
         scores["value_at_risk"] = scores["churn_probability"] * scores["clv"]
-        scores["segment"] = _segments(scores, policy, cutoffs.high_value_clv)
+        scores["segment"] = _segments(scores, self._policy, self._cutoffs.high_value_clv)
+        return scores
+
+
+def prepare(folder: Path) -> Callable[[], int]:
+    """Load packages and the fitted models of the shop in a folder; return what scores its customers, and their number.
+
+    The scores go into the table `SCORES` of the same database.
+    """
+    scorer = ObviousScorer(folder)
+    engine = create_engine(settings_of(folder).database_url)
+
+    def run() -> int:
+        scores = scorer.score(pd.read_sql(EVENTS, engine, dtype={"value": np.float64}))
         scores.reset_index().to_sql(SCORES, engine, if_exists="replace", index=False, chunksize=10_000)
         return len(scores)
 
-    def quietly() -> int:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # lifetimes takes logarithms of 0; pandas deprecates what shap calls
-            return run()
-
-    return quietly
+    return run
 
 
 def _reasons(contributions: np.ndarray, values: np.ndarray) -> list[str]:

@@ -6,6 +6,7 @@ has 300 trees of depth 6 and judges everybody, so that every customer gets reaso
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from models.outlook import PurchaseOutlook
 from models.predictive import IDENTITY
 from models.propensity import LightGBMParams, PropensityModel
 from models.purchase_model import spent
+from models.scoring import score
 from models.segments import Cutoffs, SegmentPolicy
 from models.simulation.period import DAY, Period
 from models.simulation.purchases import draw_orders, draw_traits
@@ -150,7 +152,7 @@ def fixed_bundle(database: Database) -> Bundle:
         recalibration=IDENTITY,
         reference=typical,
     )
-    return Bundle(
+    bundle = Bundle(
         snapshot_date=end.date.isoformat(),
         currency="EUR",
         timezone="UTC",
@@ -160,8 +162,11 @@ def fixed_bundle(database: Database) -> Bundle:
         targets={CHURN: churn},
         policy=SegmentPolicy(),
         cutoffs=Cutoffs(at_risk_value=10.0, high_value_clv=100.0),
-        report={},
+        report={"targets": {CHURN: {"target": target.to_dict()}}},
     )
+    # As a training does it, so that a run has to tell drift too.
+    at_end = score(bundle, bundle.policy, bundle.cutoffs, log, {}, end)
+    return replace(bundle, distributions=at_end.distributions())
 
 
 def _write_events(path: Path, customers: int) -> None:

@@ -61,7 +61,8 @@ def serving(make_app: Callable[..., Any], *arguments: object) -> Iterator[Server
     *arguments
         Anything that pickles.
     """
-    with socket.socket() as listening:
+    # Named, since asyncio sends at once (TCP_NODELAY) only through sockets that name their protocol.
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listening:
         listening.bind(("127.0.0.1", 0))
         # Whoever connects before the server is up waits for it.
         listening.listen()

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from cli.console import console, err_console, fail, now, opened, progress_steps
+from cli.stored_quality import evaluate_stored
 from cli.tables import clv_table, notes, target_table
 from features.calendar import LocalCalendar
 from features.event_log import EventLog
@@ -58,11 +59,25 @@ def evaluate(
     model: Annotated[
         str, typer.Option(help="Whose figures of its targets to show: newest, champion, challenger or a version.")
     ] = "newest",
+    stored: Annotated[
+        bool,
+        typer.Option(
+            "--stored", help="Compare stored scores of runs whose horizon has passed with what came about since."
+        ),
+    ] = False,
+    run: Annotated[
+        int | None, typer.Option(min=1, max=2**31 - 1, help="With --stored: this scoring run only, and once more.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
 ) -> None:
     """Show how good the models are, against baselines; without purchases those of the targets only."""
     if clv_model is not None and clv_model not in PURCHASE_MODELS:
         fail(f"--clv-model: expected {' or '.join(PURCHASE_MODELS)}, got {clv_model!r}")
+    if run is not None and not stored:
+        fail("--run says which run --stored is to compare, which is missing.")
+    if stored:
+        evaluate_stored(run, as_json=as_json)
+        return
     with opened() as (settings, database):
         with database.read() as session:
             try:

@@ -9,6 +9,7 @@ from sqlalchemy.exc import DBAPIError
 
 from cli.at_risk import at_risk
 from cli.backup import backup, restore
+from cli.campaigns import campaigns_app, contacts_app
 from cli.churn_window import churn_window
 from cli.console import complain
 from cli.customers import customers_app
@@ -28,8 +29,10 @@ from cli.segments import segments_app
 from cli.serve import serve, worker
 from cli.simulate import simulate
 from cli.sources import sources_app
+from cli.sync import sync
 from cli.targets import targets_app
 from cli.train import train
+from cli.webhooks import webhooks_app
 from features.exceptions import FeatureError
 from models.exceptions import ModelError
 from service.exceptions import ServiceError
@@ -55,11 +58,15 @@ app.command("churn-window")(churn_window)
 app.command("propensity")(propensity)
 app.command("explain")(explain)
 app.add_typer(segments_app, name="segments")
+app.command("sync")(sync)
+app.add_typer(campaigns_app, name="campaigns")
+app.add_typer(contacts_app, name="contacts")
 app.add_typer(report_app, name="report")
 app.add_typer(targets_app, name="targets")
 app.add_typer(models_app, name="models")
 app.add_typer(sources_app, name="sources")
 app.add_typer(keys_app, name="keys")
+app.add_typer(webhooks_app, name="webhooks")
 app.command("doctor")(doctor)
 app.add_typer(customers_app, name="customers")
 app.command("prune")(prune)

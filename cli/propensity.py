@@ -9,7 +9,7 @@ import typer
 
 from cli.ranked_list import show_list
 from service.modelled_targets import in_words
-from service.published_list import PublishedList, list_of_propensity
+from service.published_list import PublishedList, list_of_propensity, read_whole_list
 
 __all__ = ["propensity"]
 
@@ -30,4 +30,11 @@ def propensity(
             f"base rate {totals.base_rate:.1%})"
         )
 
-    show_list(list_of_propensity(target), limit=limit, to_csv=to_csv, summed_up=summed_up)
+    listing = list_of_propensity(target)
+    show_list(
+        listing,
+        lambda _, database: read_whole_list(database, listing),
+        limit=limit,
+        to_csv=to_csv,
+        summed_up=summed_up,
+    )

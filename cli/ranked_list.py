@@ -9,39 +9,50 @@ from pathlib import Path
 
 from cli.console import console, opened
 from cli.tables import ranked_table
-from service.published_list import Listing, PublishedList, read_whole_list
+from service.published_list import Listing, PublishedList
 from service.segment_csv import csv_text
+from store.engine import Database
+from store.lists import ScoreRow
+from store.settings import Settings
 
 __all__ = ["show_list"]
 
 
 def show_list(
     listing: Listing,
+    read: Callable[[Settings, Database], tuple[Iterator[ScoreRow], PublishedList]],
     *,
     limit: int,
     to_csv: Path | None,
     summed_up: Callable[[PublishedList], str],
-    budget: int | None = None,
-) -> None:
+    is_work_list: bool = False,
+) -> PublishedList:
     """Print the top of a list of the published run, or write all of it as CSV.
 
     Parameters
     ----------
     listing : Listing
+    read : callable
+        Begins to read it.
     limit : int
         Customers to print.
     to_csv : Path or None
         Write the whole list there instead; "-" is the terminal.
     summed_up : callable
         Says how many customers the list has, to follow "3 of ".
-    budget : int, optional
-        The list ends there.
+    is_work_list : bool
+        Whether it tells who is held out and who was contacted of late.
+
+    Returns
+    -------
+    PublishedList
+        Whose list it is.
     """
-    with opened() as (_, database):
-        rows, published = read_whole_list(database, listing, budget=budget)
+    with opened() as (settings, database):
+        rows, published = read(settings, database)
         if to_csv is not None:
-            _write(csv_text(rows, listing, published), to_csv)
-            return
+            _write(csv_text(rows, listing, published, is_work_list=is_work_list), to_csv)
+            return published
         shown = list(islice(rows, limit))
     run = published.run
     console.print(ranked_table(shown, listing, published))
@@ -53,6 +64,7 @@ def show_list(
         console.print(totals.why_empty)
     elif published.ranked_by(listing) == "churn_probability":
         console.print("Ranked by churn_probability: there is no clv, and so no value at risk.")
+    return published
 
 
 def _write(pieces: Iterator[str], to_csv: Path) -> None:

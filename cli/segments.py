@@ -11,6 +11,7 @@ from cli.console import console, fail, now, opened
 from cli.tables import propensities_table, segments_table
 from models.segments import SegmentPolicy
 from service.published_list import read_published
+from service.segment_rules import save_rate_in_words
 from store import policies, runs
 
 __all__ = ["segments_app"]
@@ -32,6 +33,7 @@ def show(context: typer.Context) -> None:
     console.print(
         f"As of {run.as_of:%Y-%m-%d %H:%M} UTC, model version {run.model_version}, policy version {run.policy_version}."
     )
+    console.print(f"Counted with a {save_rate_in_words(published.policy)}.", markup=False)
 
 
 @segments_app.command("export-policy")

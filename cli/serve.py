@@ -15,7 +15,8 @@ import typer
 import uvicorn
 
 from cli.console import console, fail, now, opened
-from service.app import create_app
+from cli.side_by_side import require_metrics_folder, serve_side_by_side
+from service.asgi import serving_app
 from service.host_check import is_loopback
 from store.api_keys import any_key
 from store.engine import Database
@@ -38,13 +39,15 @@ def worker() -> None:
 
 def serve(
     with_worker: Annotated[bool, typer.Option("--worker/--no-worker", help="Run a worker beside the service.")] = True,
-    processes: Annotated[int, typer.Option(min=1, help="How many processes answer, side by side.")] = 1,
+    workers: Annotated[
+        int, typer.Option("--workers", "--processes", min=1, help="How many processes answer, side by side.")
+    ] = 1,
 ) -> None:
     """Serve the API and the pages."""
     # Closed again: the service opens it for itself.
     with opened() as (settings, database):
         refuse_without_keys(database, settings)
-    serve_here(settings, with_worker=with_worker, processes=processes)
+    serve_here(settings, with_worker=with_worker, processes=workers)
 
 
 def refuse_without_keys(database: Database, settings: Settings) -> None:
@@ -69,6 +72,7 @@ def serve_here(settings: Settings, *, with_worker: bool, processes: int = 1) -> 
 
     Several processes go by the settings of the environment, each for itself.
     """
+    require_metrics_folder()
     _require_free(settings)
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     root = f"http://{host}:{settings.port}"
@@ -77,15 +81,12 @@ def serve_here(settings: Settings, *, with_worker: bool, processes: int = 1) -> 
     with _worker() if with_worker else _nothing():
         console.print(f"At-risk list  {root}/\nSegments      {root}/segments\nModels        {root}/models")
         console.print(f"API           {root}/docs\nCtrl-C ends it.")
-        uvicorn.run(
-            create_app(settings) if processes == 1 else "service.asgi:app",
-            factory=processes > 1,
-            workers=processes,
-            host=settings.host,
-            port=settings.port,
-            log_config=None,
-            access_log=False,
-        )
+        if processes == 1:
+            uvicorn.run(
+                serving_app(settings), host=settings.host, port=settings.port, log_config=None, access_log=False
+            )
+        else:
+            serve_side_by_side(settings, processes)
 
 
 def _require_free(settings: Settings) -> None:

@@ -61,7 +61,7 @@ def ranked_table(rows: Sequence[ScoreRow], listing: Listing, published: Publishe
         score, told = row.score, published.explained(row.score).of(listing.target)
         table.add_row(
             str(row.position),
-            escape(row.customer_id),
+            "\n".join((escape(row.customer_id), *_marks(row))),
             *([_amount(score.value_at_risk)] if by_value else []),
             *([_amount(score.clv)] if has_clv else []),
             "" if told is None else f"{told.probability:.0%}",
@@ -69,6 +69,11 @@ def ranked_table(rows: Sequence[ScoreRow], listing: Listing, published: Publishe
             "" if told is None else escape(told.sentence),
         )
     return table
+
+
+def _marks(row: ScoreRow) -> list[str]:
+    contacted = [] if row.contacted_at is None else [f"contacted {row.contacted_at:%Y-%m-%d}"]
+    return [*(["held out"] if row.held_out else []), *contacted]
 
 
 def segments_table(aggregates: RunAggregates) -> Group:

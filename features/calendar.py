@@ -65,6 +65,11 @@ class LocalCalendar:
         local = datetime(1970, 1, 1, tzinfo=ZoneInfo(self.timezone)) + timedelta(days=day)
         return (local.astimezone(UTC) - _EPOCH) // timedelta(microseconds=1)
 
+    def later(self, instant: datetime, days: int) -> datetime:
+        """The same time of the day, so many local days after an aware instant; of a midnight, that of the later day."""
+        local = instant.astimezone(ZoneInfo(self.timezone))
+        return (local + timedelta(days=days)).astimezone(UTC)
+
     def _local(self, occurred_at: NDArray[np.int64]) -> NDArray[np.int64]:
         if len(self._offsets) == 1:
             return occurred_at + int(self._offsets[0])

@@ -199,7 +199,7 @@ class Feature:
         """
         if isinstance(value, str):
             return self.clause.format(value=value)
-        if np.isnan(value):
+        if value != value:
             return self.clause_if_missing
         clause = self.clause
         # What is written decides: a sum that rounding leaves at 1e-14 is nothing to whoever reads it.

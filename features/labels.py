@@ -76,7 +76,9 @@ def eligible_for(target: Target, log: EventLog, snapshot: Snapshot, frame: Featu
     return _active(log.offsets, log.occurred_at, log.day, has_left, snapshot.as_of, snapshot.last_day, target.activity)
 
 
-def outcome(target: Target, log: EventLog, snapshot: Snapshot, frame: FeatureFrame) -> NDArray[np.float64]:
+def outcome(
+    target: Target, log: EventLog, snapshot: Snapshot, frame: FeatureFrame, end: Snapshot | None = None
+) -> NDArray[np.float64]:
     """Label of a target: 1 where it comes about within the horizon, else 0.
 
     Parameters
@@ -86,9 +88,11 @@ def outcome(target: Target, log: EventLog, snapshot: Snapshot, frame: FeatureFra
     log : EventLog
         Must reach to the end of the horizon.
     snapshot : Snapshot
-        A midnight.
+        A midnight, unless `end` is given.
     frame : FeatureFrame
         Features of the log at the snapshot; an upsell reads `expected_average_value`.
+    end : Snapshot, optional
+        Where the horizon ends; by default the midnight that many days after the snapshot.
 
     Returns
     -------
@@ -107,13 +111,13 @@ def outcome(target: Target, log: EventLog, snapshot: Snapshot, frame: FeatureFra
             f"target {target.name!r}: kind: expected a target that events decide, got one whose labels are supplied; "
             "read them from their file"
         )
-    end = snapshot.after(target.horizon, log.calendar)
+    end = snapshot.after(target.horizon, log.calendar) if end is None else end
     if target.kind == "inactivity":
-        return churned(log, snapshot, target.horizon)
+        return 1.0 - purchased_between(log, snapshot, end).astype(np.float64)
     if target.kind == "event":
         came = _any_between(log.offsets, log.occurred_at, happened(target, log, end), snapshot.as_of, end.as_of)
     elif target.kind == "purchase":
-        came = bought(log, snapshot, target.horizon)
+        came = purchased_between(log, snapshot, end)
     elif target.kind == "upsell":
         # Without an order the mean is NaN, and a comparison with it is false.
         came = _mean_order_value(log, snapshot, end) > target.ratio * frame["expected_average_value"]

@@ -101,11 +101,11 @@ def format_value(value: float, unit: Unit, currency: str) -> str:
     ('minus EUR 5.00', 'more than 99%', 'twice')
     """
     written = rounded(value, unit)
+    if unit == "currency":
+        return f"{'minus ' if written < 0 else ''}{currency} {abs(written):,.2f}"
     if unit in _WORDS:
         first, words = _WORDS[unit]
         return words[min(max(int(written) - first, 0), len(words) - 1)]
-    if unit == "currency":
-        return f"{'minus ' if written < 0 else ''}{currency} {abs(written):,.2f}"
     if unit in ("share", "percent"):
         return _percentage(value)
     if unit == "probability":
@@ -134,7 +134,8 @@ def rounded(value: float, unit: Unit) -> float:
 
     Of an attribute nothing is known but its number, which stays as it is.
     """
-    if unit == "attribute":
+    # To round what is whole, as most is, would take longer than all the rest.
+    if unit == "attribute" or value == math.floor(value):
         return value + 0.0
     if unit in _TO_THE_HUNDREDTH:
         return round(value, 2) + 0.0

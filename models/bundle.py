@@ -13,7 +13,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from features.slug import attribute_feature_name
 from features.targets import CHURN, Target, TargetSet
 from models.binary_classifier import BinaryClassifier
 from models.calibrator import Calibrator
+from models.drift import TrainingDistribution
 from models.exceptions import ModelError
 from models.logistic import LogisticModel
 from models.model_inputs import ModelInputs
@@ -48,6 +49,8 @@ _CLASSIFIERS: Mapping[str, Callable[[str], BinaryClassifier]] = {
 # What is kept of the outlook; the correction is kept where there is one.
 _OUTLOOK_FILES = ("btyd.json", "gamma_gamma.json", "outlook.json")
 _CORRECTION = "correction.txt"
+# What bundles of before have not.
+_DISTRIBUTIONS = "distributions.json"
 
 
 class BundleError(ModelError):
@@ -108,6 +111,9 @@ class Bundle:
         Found at training under that policy.
     report : dict
         Quality against baselines, of the evaluated models; JSON-safe.
+    distributions : mapping of name to TrainingDistribution
+        By target: how features and scores were distributed where the log ended. Empty for a bundle made before these
+        were kept.
     """
 
     snapshot_date: str
@@ -120,6 +126,7 @@ class Bundle:
     policy: SegmentPolicy
     cutoffs: Cutoffs
     report: dict[str, Any]
+    distributions: Mapping[str, TrainingDistribution] = field(default_factory=dict)
 
     @property
     def purchases(self) -> PurchaseModel | None:
@@ -227,6 +234,10 @@ def load_bundle(directory: Path, *, expected_hash: str | None = None) -> Bundle:
         policy=SegmentPolicy.from_dict(main["policy"]),
         cutoffs=Cutoffs.from_dict(main["cutoffs"]),
         report=json.loads(files["report.json"]),
+        distributions={
+            name: TrainingDistribution.from_dict(told)
+            for name, told in json.loads(files.get(_DISTRIBUTIONS, "{}")).items()
+        },
     )
 
 
@@ -266,6 +277,8 @@ def _files(bundle: Bundle) -> dict[str, str]:
         "cutoffs": bundle.cutoffs.to_dict(),
     }
     files = {"bundle.json": _json(main), "report.json": _json(bundle.report)}
+    if bundle.distributions:
+        files[_DISTRIBUTIONS] = _json({name: told.to_dict() for name, told in bundle.distributions.items()})
     for name, content in outlook.items():
         files[name] = content if isinstance(content, str) else _json(content)
     for name, model in bundle.targets.items():
@@ -286,7 +299,7 @@ def _require_files(
         *((_CORRECTION,) if _CORRECTION in outlook else ()),
         *(f"{name}.{part}" for name in names for part in ("classifier.txt", "calibrator.json")),
     }
-    if set(files) != expected:
+    if set(files) - {_DISTRIBUTIONS} != expected:
         raise BundleError(
             f"The manifest of bundle {directory.name} lists {', '.join(sorted(files)) or 'no files'}; expected "
             f"{', '.join(sorted(expected))}. Train again."

@@ -17,7 +17,7 @@ from models.binary_classifier import FloatArray
 from models.exceptions import InputError
 from models.metrics import CalibrationCurve
 
-__all__ = ["bar_chart", "calibration_chart", "contribution_bars", "driver_bars", "gain_curve"]
+__all__ = ["bar_chart", "calibration_chart", "contribution_bars", "driver_bars", "gain_curve", "rates_chart"]
 
 _BAR = 10.0
 _ROW = svg.LINE + _BAR + 10.0
@@ -177,7 +177,9 @@ def driver_bars(
     return svg.drawing(title, description, spoken, top, body)
 
 
-def calibration_chart(curve: CalibrationCurve, *, title: str, description: str) -> str:
+def calibration_chart(
+    curve: CalibrationCurve, *, title: str, description: str, interval: tuple[FloatArray, FloatArray] | None = None
+) -> str:
     """Return observed share against predicted probability, with the number of customers behind each point.
 
     A perfectly calibrated model lies on the dashed diagonal. The bars below are the customers of each group.
@@ -188,6 +190,13 @@ def calibration_chart(curve: CalibrationCurve, *, title: str, description: str) 
         Of ``models.metrics.calibration_curve``.
     title, description : str
         What is shown, in a few words, and how to read it.
+    interval : (low, high), optional
+        Ends of an interval of each observed share, in [0, 1]; a line through each point.
+
+    Raises
+    ------
+    InputError
+        Ends that are not one for each group.
     """
     left, top, side, strip = 56.0, 34.0, 400.0, 40.0
     x = left + side * curve.predicted
@@ -204,6 +213,9 @@ def calibration_chart(curve: CalibrationCurve, *, title: str, description: str) 
         body.append(svg.text(at_x, top + side + svg.LINE, f"{share:.0%}", anchor="middle"))
     body.append(svg.line(left, top + side, left + side, top, svg.GRID_COLOUR, dashed=True))
     body.append(svg.polyline(x, y, svg.BAR_COLOUR))
+    ends = () if interval is None else tuple(_finite(end, [""] * len(x)) for end in interval)
+    for at_x, low, high in zip(x, *ends, strict=True) if ends else ():
+        body.append(svg.line(at_x, top + side * (1.0 - low), at_x, top + side * (1.0 - high), svg.BAR_COLOUR))
     heights = strip * curve.count / max(1, int(curve.count.max(initial=0)))
     for at_x, at_y, height in zip(x, y, heights, strict=True):
         body.append(f'<circle cx="{at_x:.2f}" cy="{at_y:.2f}" r="5" fill="{svg.BAR_COLOUR}"/>')
@@ -214,6 +226,8 @@ def calibration_chart(curve: CalibrationCurve, *, title: str, description: str) 
         f"predicted {predicted:.1%}, came about {observed:.1%}, {count:,} customers"
         for predicted, observed, count in zip(curve.predicted, curve.observed, curve.count, strict=True)
     ]
+    if ends:
+        spoken = [f"{said} (interval {low:.1%} to {high:.1%})" for said, low, high in zip(spoken, *ends, strict=True)]
     return svg.drawing(title, description, spoken, floor + svg.LINE + 6, body)
 
 
@@ -267,6 +281,55 @@ def gain_curve(values: Sequence[float] | FloatArray, *, title: str, description:
     spoken_at = sorted({n * quarter // 4 for quarter in (1, 2, 3, 4)} | ({marked} if marked is not None else set()))
     spoken = [f"the first {contacts:,} contacted: {gathered[contacts]:,.0f}" for contacts in spoken_at]
     return svg.drawing(title, description, spoken if n else [], top + height + 2 * svg.LINE + 6, body)
+
+
+def rates_chart(
+    labels: Sequence[str],
+    rates: Sequence[float] | FloatArray,
+    low: Sequence[float] | FloatArray,
+    high: Sequence[float] | FloatArray,
+    *,
+    title: str,
+    description: str,
+) -> str:
+    """Return shares as points, one a label, each with the line of its interval.
+
+    Parameters
+    ----------
+    labels : sequence of str
+        What each share is of.
+    rates, low, high : sequence of float
+        Shares and the ends of their intervals, in [0, 1].
+    title, description : str
+        What is shown, in a few words, and how to read it.
+
+    Raises
+    ------
+    InputError
+        Lengths that differ, or ends that don't enclose their share within 0 and 1.
+    """
+    share, least, most = (_finite(values, labels) for values in (rates, low, high))
+    if ((least < 0) | (share < least) | (most < share) | (most > 1)).any():
+        raise InputError("expected 0 <= low <= rate <= high <= 1 for each label")
+    # To the next twentieth, so that the scale ends in a round number.
+    end = min(1.0, np.ceil(20 * (most.max(initial=0.0) or 1.0)) / 20)
+    body = []
+    for row, (label, rate, left, right) in enumerate(zip(labels, share, least, most, strict=True)):
+        middle = row * _ROW + svg.LINE + _BAR / 2
+        body.append(svg.text(0, row * _ROW + svg.FONT, svg.cut(label, 40)))
+        body.append(svg.text(svg.WIDTH, row * _ROW + svg.FONT, f"{rate:.2%}", anchor="end"))
+        body.append(svg.line(0, middle, svg.WIDTH, middle, svg.GRID_COLOUR, width=0.5))
+        body.append(svg.rect(svg.WIDTH * left / end, middle - 2, svg.WIDTH * (right - left) / end, 4, svg.BAR_COLOUR))
+        at = svg.WIDTH * rate / end
+        body.append(f'<circle cx="{at:.2f}" cy="{middle:.2f}" r="5" fill="{svg.BAR_COLOUR}"/>')
+    bottom = len(labels) * _ROW
+    body.append(svg.text(0, bottom + svg.FONT, "0%"))
+    body.append(svg.text(svg.WIDTH, bottom + svg.FONT, f"{end:.0%}", anchor="end"))
+    spoken = [
+        f"{label}: {rate:.2%}, between {left:.2%} and {right:.2%}"
+        for label, rate, left, right in zip(labels, share, least, most, strict=True)
+    ]
+    return svg.drawing(title, description, spoken, bottom + svg.LINE, body)
 
 
 def _signed(size: float) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from functools import lru_cache
 from typing import Any, Self
 
 import numpy as np
@@ -142,17 +143,7 @@ class ClvReference:
         >>> reference.phrase("USD").removeprefix("the typical active customer, ")
         'who came back to buy on 3 days over 210 days, for USD 34.20 a day on average, most recently 45 days ago'
         """
-        days, span, ago = (
-            format_value(value, "days", currency)
-            for value in (self.frequency, self.recency, self.days_since_last_purchase)
-        )
-        if self.monetary_value is None:
-            return f"{self.name}, who bought on one day only, {ago} ago"
-        spent = format_value(self.monetary_value, "currency", currency)
-        return (
-            f"{self.name}, who came back to buy on {days} over {span}, for {spent} a day on average, "
-            f"most recently {ago} ago"
-        )
+        return _phrase(self, currency)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the reference as values that JSON can hold."""
@@ -253,3 +244,18 @@ def clv_reasons(
             f"clv of {reference.clv:.6g}. Make the reference again with ClvReference.typical."
         )
     return ClvReasons(reference, customers.columns, shapley_values(worth), worth[-1])
+
+
+@lru_cache(maxsize=16)  # told with every customer
+def _phrase(reference: ClvReference, currency: str) -> str:
+    days, span, ago = (
+        format_value(value, "days", currency)
+        for value in (reference.frequency, reference.recency, reference.days_since_last_purchase)
+    )
+    if reference.monetary_value is None:
+        return f"{reference.name}, who bought on one day only, {ago} ago"
+    spent = format_value(reference.monetary_value, "currency", currency)
+    return (
+        f"{reference.name}, who came back to buy on {days} over {span}, for {spent} a day on average, "
+        f"most recently {ago} ago"
+    )

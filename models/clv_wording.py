@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic_core import from_json
 
 from features.units import Unit, format_value, rounded
 from models.clv_game import CLV_INPUTS
@@ -22,8 +23,7 @@ __all__ = ["ClvReason", "clv_sentence", "clv_texts", "read_clv_reasons"]
 FloatArray = NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True)
-class ClvReason:
+class ClvReason(NamedTuple):
     """The part of one input in a customer's clv.
 
     Attributes
@@ -139,20 +139,26 @@ def read_clv_reasons(stored: str | Sequence[Any], reference: ClvReference, curre
     tuple of ClvReason
         Largest contribution first, whether it adds or takes off.
     """
-    entries: Sequence[Any] = json.loads(stored) if isinstance(stored, str) else stored
-    values = {name: value for name, value, _ in entries}
-    contributions = {name: contribution for name, _, contribution in entries}
-    reasons = (
-        ClvReason(
-            name,
-            values[name],
-            getattr(reference, name),
-            contributions[name],
-            _clause(name, values, contributions, reference, currency),
-        )
-        for name in CLV_INPUTS
-    )
-    return tuple(sorted(reasons, key=lambda reason: -abs(reason.contribution)))
+    entries: Sequence[Any] = from_json(stored) if isinstance(stored, str) else stored
+    told = {name: (value, contribution) for name, value, contribution in entries}
+    is_of_one_day = told["frequency"][0] == 0
+    # Frequency and recency then tell of one and the same thing, which has one direction.
+    one_day = sum(told[name][1] for name in _OF_ONE_DAY) if is_of_one_day else 0.0
+    reasons = []
+    for name in CLV_INPUTS:
+        value, contribution = told[name]
+        typical = getattr(reference, name)
+        if value is None:
+            clause = _NO_VALUE
+        elif is_of_one_day and name in _OF_ONE_DAY:
+            clause = _ONE_DAY_ADDS if one_day > 0 else _ONE_DAY
+        else:
+            # Where the reference has no repeat purchases, its value was read as the mean of the population.
+            compared = reference.mean_value if typical is None else typical
+            clause = _clause(name, value, compared, _sign(contribution), currency)
+        reasons.append(ClvReason(name, value, typical, contribution, clause))
+    reasons.sort(key=lambda reason: -abs(reason.contribution))
+    return tuple(reasons)
 
 
 def clv_sentence(
@@ -197,31 +203,22 @@ def clv_sentence(
     return " ".join(f"{each}." for each in sentences)
 
 
-def _clause(
-    name: str,
-    values: Mapping[str, float | None],
-    contributions: Mapping[str, float],
-    reference: ClvReference,
-    currency: str,
-) -> str:
-    value, contribution = values[name], contributions[name]
-    if value is None:
-        return _NO_VALUE
-    if values["frequency"] == 0 and name in _OF_ONE_DAY:
-        # Both then tell of one and the same thing, which has one direction.
-        return _ONE_DAY_ADDS if sum(contributions[each] for each in _OF_ONE_DAY) > 0 else _ONE_DAY
+# Most values are counts and days, which customers share.
+@lru_cache(maxsize=20_000)
+def _clause(name: str, value: float, typical: float, sign: int, currency: str) -> str:
     clauses = _CLAUSES[name]
-    compared = getattr(reference, name)
-    # Where the reference has no repeat purchases, its value was read as the mean of the population.
-    typical = rounded(reference.mean_value if compared is None else compared, clauses.unit)
-    written = rounded(value, clauses.unit)
-    if written == typical or contribution == 0:
+    difference = rounded(value, clauses.unit) - rounded(typical, clauses.unit)
+    if difference == 0 or sign == 0:
         clause = clauses.plain
-    elif written > typical:
-        clause = clauses.more_adds if contribution > 0 else clauses.more_takes
+    elif difference > 0:
+        clause = clauses.more_adds if sign > 0 else clauses.more_takes
     else:
-        clause = clauses.less_adds if contribution > 0 else clauses.less_takes
+        clause = clauses.less_adds if sign > 0 else clauses.less_takes
     return clause.format(value=format_value(value, clauses.unit, currency))
+
+
+def _sign(contribution: float) -> int:
+    return (contribution > 0) - (contribution < 0)
 
 
 def _compared(difference: float, currency: str) -> str:

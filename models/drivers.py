@@ -9,6 +9,7 @@ which features that work against each other cancel.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -116,6 +117,14 @@ class DriverSums:
             raise InputError("expected sums of the same features, categories, edges and segments to merge with")
         self._tally.merge(other._tally)
 
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Return all that has been added up."""
+        return self._tally._asdict()
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Have added up what the state says, which sums of the same features, bins and segments gave."""
+        self._tally = Tally(**state)
+
     def reports(self) -> dict[str, DriverReport]:
         """Return the report of each segment, that of everybody first."""
         return {segment: self.report(segment) for segment in self._segments}
@@ -216,9 +225,9 @@ class DriverSums:
 
 
 def find_edges(
-    X: ArrayLike, names: Sequence[str], *, categorical: Collection[str] = ()
+    X: ArrayLike, names: Sequence[str], *, categorical: Collection[str] = (), most: int = _MOST_EDGES
 ) -> dict[str, tuple[float, ...]]:
-    """Find for each feature up to 20 values at which bins of about equally many rows begin.
+    """Find for each feature some values, 20 at most by default, at which bins of about equally many rows begin.
 
     An edge is a value that occurs. A value that many rows share has a bin to itself, and the others are spread over the
     rest, so that a feature that is mostly 0 is still seen in detail above it; one of few distinct values has a bin for
@@ -231,6 +240,8 @@ def find_edges(
     names : sequence of str
     categorical : collection of str
         Features that have categories instead.
+    most : int
+        Edges of a feature.
 
     Returns
     -------
@@ -244,17 +255,17 @@ def find_edges(
     """
     matrix = np.asarray(X, dtype=np.float64)
     rows = matrix[:: max(1, -(-len(matrix) // _MOST_ROWS))]
-    return {name: _edges(rows[:, i]) for i, name in enumerate(names) if name not in categorical}
+    return {name: _edges(rows[:, i], most) for i, name in enumerate(names) if name not in categorical}
 
 
-def _edges(column: FloatArray) -> tuple[float, ...]:
+def _edges(column: FloatArray, most: int) -> tuple[float, ...]:
     distinct, counts = np.unique(column[~np.isnan(column)], return_counts=True)
-    if len(distinct) <= _MOST_EDGES + 1:
+    if len(distinct) <= most + 1:
         return tuple(distinct[1:].tolist())
     below = np.concatenate([[0], np.cumsum(counts)])  # rows below each value
     edges: list[float] = []
     start = 0
-    for bins_left in range(_MOST_EDGES + 1, 1, -1):
+    for bins_left in range(most + 1, 1, -1):
         share = (below[-1] - below[start]) / bins_left
         start = int(np.searchsorted(below, below[start] + share))
         if start >= len(distinct):

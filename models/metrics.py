@@ -10,7 +10,7 @@ from typing import TypedDict
 import numpy as np
 import numpy.typing as npt
 from scipy.special import xlogy
-from scipy.stats import rankdata
+from scipy.stats import norm, rankdata
 
 from models.binary_classifier import FloatArray, as_outcomes
 from models.exceptions import InputError
@@ -31,6 +31,7 @@ __all__ = [
     "log_loss",
     "log_losses",
     "poisson_deviance",
+    "share_interval",
     "spearman",
     "total_error",
 ]
@@ -315,6 +316,47 @@ def binary_report(y: FloatArray, p: FloatArray) -> BinaryReport:
         calibration_error=calibration_error(y, p),
         lift_at_10=lift_at(y, p),
     )
+
+
+def share_interval(events: float, n: float, level: float = 0.95) -> tuple[float, float] | None:
+    """Return the interval of a share that was seen as ``events`` of ``n`` rows, by Wilson's score (1927, p. 209).
+
+    Its ends are the shares from which what was seen is just so far away as a normal distribution makes it at this
+    level; so it stays within [0, 1], and has a width where none or all of the rows are events.
+
+    Parameters
+    ----------
+    events : float
+        From 0 to n; not whole where rows that are tied share their mean outcome.
+    n : float
+    level : float
+        In (0, 1): how often such intervals hold the true share.
+
+    Returns
+    -------
+    (low, high), or None for no rows.
+
+    Raises
+    ------
+    InputError
+        More events than rows, fewer than none, or a level outside (0, 1).
+
+    Examples
+    --------
+    >>> low, high = share_interval(0, 10)
+    >>> round(low, 4), round(high, 4)
+    (0.0, 0.2775)
+    """
+    if not 0 <= events <= n or not 0 < level < 1:
+        raise InputError(f"expected 0 to {n} events and a level between 0 and 1, got {events} and {level}")
+    if n == 0:
+        return None
+    z = float(norm.ppf(0.5 + level / 2))
+    share = events / n
+    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * float(np.sqrt(share * (1 - share) / n + z * z / (4 * n * n)))
+    # At the ends it is exact; rounding could leave it on the other side of them.
+    return (0.0 if events == 0 else middle - half), (1.0 if events == n else middle + half)
 
 
 def spearman(a: FloatArray, b: FloatArray) -> float | None:

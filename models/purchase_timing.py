@@ -42,10 +42,10 @@ LEAST_PROBABILITY = 1e-300
 # Of a level, so that a chance that is reached exactly counts as reached.
 ROUNDING = 1e-12
 # The days are divided into so many parts, and the part in which the level is reached again: three times for a year, or
-# twice for a few customers, for whom a call costs more than its probabilities.
+# twice for a few customers, for whom calls cost more than their probabilities.
 PARTS = 8
 PARTS_FOR_FEW = 20
-FEW = 100
+FEW = 2_000
 
 CHURN_RULES = (
     Rule(
@@ -157,10 +157,11 @@ def days_until_likely(
 def _first_day_at_or_below(level: FloatArray, customers: _Judged, last_day: int) -> FloatArray:
     """Return the first whole day by which the probability of no purchase has fallen to a level; NaN if none has."""
     days = np.full(len(level), np.nan)
+    most_parts = PARTS if len(level) > FEW else PARTS_FOR_FEW
     stretches = [(1, last_day, np.arange(len(level)))]
     while stretches:
         first, last, rows = stretches.pop()
-        parts = min(PARTS if len(rows) > FEW else PARTS_FOR_FEW, last - first + 1)
+        parts = min(most_parts, last - first + 1)
         ends = np.ceil(np.linspace(first - 1, last, parts + 1)[1:])
         # The probability does not rise, so that the ends before which it is above the level come first.
         is_above = customers.only(rows).no_purchase(ends) > level[rows, np.newaxis]

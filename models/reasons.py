@@ -5,6 +5,7 @@ Contributions are in log-odds. They are ranked and compared here, never turned i
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -23,8 +24,7 @@ _FAINT_LONE_SIGN = 0.05
 _STRONG_AGAINST = 0.5
 
 
-@dataclass(frozen=True)
-class Reason:
+class Reason(NamedTuple):
     """One feature's part in one customer's score.
 
     Attributes
@@ -195,23 +195,21 @@ def _lone_sign(reasons: Sequence[Reason]) -> Reason | None:
 
 def _by_direction(reasons: Sequence[Reason]) -> tuple[list[tuple[float, Reason]], list[tuple[float, Reason]]]:
     """Return (weight, speaking reason) of each driver towards the target, and of each against, strongest first."""
-    drivers: dict[str, list[Reason]] = {reason.driver: [] for reason in reasons}
+    sums: dict[str, float] = {}
     for reason in reasons:
-        drivers[reason.driver].append(reason)
-    sums = {driver: sum(reason.contribution for reason in members) for driver, members in drivers.items()}
-    strongest = max((abs(total) for total in sums.values()), default=0.0)
-    towards: list[tuple[float, Reason]] = []
-    against: list[tuple[float, Reason]] = []
-    for driver, members in drivers.items():
-        total = sums[driver]
-        speakers = [reason for reason in members if reason.contribution * total > 0 and reason.text]
-        if not speakers or abs(total) < _FAINT * strongest:
-            continue
-        speaker = max(speakers, key=lambda reason: abs(reason.contribution))
-        (towards if total > 0 else against).append((abs(total), speaker))
-    for side in (towards, against):
-        side.sort(key=lambda weighed: (-weighed[0], weighed[1].feature))
-    return towards, against
+        sums[reason.driver] = sums.get(reason.driver, 0.0) + reason.contribution
+    faint = _FAINT * max(map(abs, sums.values()), default=0.0)
+    speakers: dict[str, Reason] = {}
+    for reason in reasons:
+        total = sums[reason.driver]
+        if reason.contribution * total > 0 and reason.text and abs(total) >= faint:
+            speaker = speakers.get(reason.driver)
+            if speaker is None or abs(reason.contribution) > abs(speaker.contribution):
+                speakers[reason.driver] = reason
+    weighed = [(abs(sums[driver]), speaker) for driver, speaker in speakers.items()]
+    weighed.sort(key=lambda told: (-told[0], told[1].feature))
+    towards = [told for told in weighed if told[1].contribution > 0]
+    return towards, [told for told in weighed if told[1].contribution < 0]
 
 
 def _joined(clauses: Sequence[str]) -> str:

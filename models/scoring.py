@@ -18,6 +18,7 @@ from features.targets import CHURN, UPSELL
 from features.windows import Snapshot
 from models.bundle import Bundle, TargetModel
 from models.clv_wording import clv_texts
+from models.drift import TrainingDistribution
 from models.outlook import Outlook
 from models.purchase_timing import PURCHASE_DAYS
 from models.reason_texts import reason_texts
@@ -160,6 +161,20 @@ class Scores:
             "churn_probability": None if self.bundle.churn is None else self.churn_probability,
             "clv": None if self.bundle.purchases is None else self.clv,
             "upsell_base_rate": None if upsell is None or not upsell.makes_segment else upsell.base_rate,
+        }
+
+    def distributions(self) -> dict[str, TrainingDistribution]:
+        """Return how what each model read and said is distributed over those it judged, by name of the target."""
+        return {
+            name: TrainingDistribution.of(
+                told.names,
+                told.values,
+                told.raw_margin[told.eligible],
+                told.probability[told.eligible],
+                customers=len(told.eligible),
+                categories=self.bundle.categories,
+            )
+            for name, told in self.targets.items()
         }
 
     def columns(self) -> dict[str, Sequence[Any]]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import json
+import math
 from collections.abc import Sequence
-from dataclasses import replace
+from functools import lru_cache
 from typing import Any
+
+from pydantic_core import from_json
 
 from features.catalogue import find_feature
 from features.targets import CHURN
@@ -42,17 +44,12 @@ def read_reasons(stored: str | Sequence[Any], currency: str) -> tuple[tuple[Reas
     other : float
         Contribution of all other features, in log-odds.
     """
-    entries: Sequence[Any] = json.loads(stored) if isinstance(stored, str) else stored
+    entries: Sequence[Any] = from_json(stored) if isinstance(stored, str) else stored
     *told, (_, _, other) = entries
     reasons = []
     for name, value, contribution in told:
-        feature = find_feature(name)
-        if feature is None:
-            # A list made before an upgrade that did away with a feature still sums, though nobody can tell of it.
-            reasons.append(Reason(name, name, value, contribution, text=""))
-            continue
-        text = feature.tell(float("nan") if value is None else value, currency)
-        reasons.append(Reason(name, feature.driver, value, contribution, text))
+        driver, clause = _driver_and_clause(name, value, currency)
+        reasons.append(Reason(name, driver, value, contribution, clause))
     return tuple(reasons), other
 
 
@@ -65,16 +62,28 @@ def target_sentence(target: str, reasons: Sequence[Reason]) -> str:
     for_life = target != CHURN
     told = []
     for reason in reasons:
-        unsaid = "life" if (reason.contribution > 0) != for_life else "quiet"
-        text = "" if _shows(reason) == unsaid else reason.text
+        name, driver, value, contribution, text = reason
+        shown = _shows(name, value)
         # Features of other drivers tell the same story in other words; each attribute has its own.
-        driver = reason.feature if reason.driver == "attributes" else reason.driver
-        told.append(replace(reason, text=text, driver=driver))
+        if shown is not None or driver == "attributes":
+            unsaid = "life" if (contribution > 0) != for_life else "quiet"
+            own_driver = name if driver == "attributes" else driver
+            reason = Reason(name, own_driver, value, contribution, "" if shown == unsaid else text)
+        told.append(reason)
     return sentence(told, wording=_PROPENSITY if for_life else _CHURN)
 
 
-def _shows(reason: Reason) -> str | None:
-    feature = find_feature(reason.feature)
-    if feature is None or not isinstance(reason.value, float | int):
-        return None
-    return feature.shows(reason.value)
+# Most values are counts and days, which customers share.
+@lru_cache(maxsize=20_000)
+def _driver_and_clause(name: str, value: float | str | None, currency: str) -> tuple[str, str]:
+    feature = find_feature(name)
+    if feature is None:
+        # A list made before an upgrade that did away with a feature still sums, though nobody can tell of it.
+        return name, ""
+    return feature.driver, feature.tell(math.nan if value is None else value, currency)
+
+
+@lru_cache(maxsize=20_000)
+def _shows(name: str, value: float | str | None) -> str | None:
+    feature = find_feature(name)
+    return feature.shows(value) if feature is not None and isinstance(value, float | int) else None

@@ -5,33 +5,53 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
 from importlib.metadata import version
 from typing import TextIO
 
 from asgi_correlation_id import CorrelationIdMiddleware
 from fastapi import FastAPI
+from fastapi.concurrency import run_in_threadpool
 
 from service import pages
 from service.access import Access
 from service.api_docs import add_api_docs
+from service.batches import Batches, Scoring
 from service.body_limit import BodyLimit
 from service.bundle_cache import BundleCache
 from service.clock import Clock, utc_now
 from service.deps import Services
 from service.erasures import Erasures
 from service.errors import MAX_BODY_BYTES, add_error_handlers
+from service.exceptions import ModelUnavailableError
 from service.host_check import HostCheck
 from service.hypothetical import Hypotheses
 from service.ingest_metrics import IngestMetrics
 from service.live_ingest import LiveIngest
 from service.metrics import add_metrics
 from service.openapi import describe_problems
+from service.receipts import Receipts
 from service.request_log import RequestLog, make_logger
 from service.response_headers import ResponseHeaders
-from service.routers import customers, drivers, health, lists, models, runs, scores, sources, tracking
+from service.routers import (
+    campaigns,
+    customers,
+    drivers,
+    health,
+    lists,
+    models,
+    quality,
+    receipts,
+    runs,
+    scores,
+    sources,
+    tracking,
+    webhooks,
+)
 from service.scorer import Scorer, warm_up
 from store.engine import Database
+from store.keyed_hash import KeyedHash
 from store.schema import require_current
 from store.scratch import ScratchStores
 from store.settings import Settings
@@ -69,6 +89,8 @@ def create_app(settings: Settings, *, now: Clock = utc_now, log_to: TextIO = sys
         database = Database(settings.database_url)
         require_current(database)
         bundles = BundleCache(settings.bundle_dir, warm_up=warm_up)
+        # Of several processes on one address each must be warm, since any of them may answer for all that it is ready.
+        await run_in_threadpool(_take_up_champion, database, bundles)
         scorer = Scorer(bundles, as_of=settings.as_of, now=now)
         access = Access(
             database,
@@ -79,9 +101,27 @@ def create_app(settings: Settings, *, now: Clock = utc_now, log_to: TextIO = sys
         ingest = LiveIngest(database, settings, ingest_metrics, now)
         erasures = Erasures(database, log)
         stores = ScratchStores()
-        hypotheses = Hypotheses(scorer, stores, settings)
-        app.state.services = Services(settings, database, bundles, scorer, now, access, ingest, erasures, hypotheses)
+        receipts_given = Receipts(
+            KeyedHash.open(settings.secret_file), bundles, valid_for=timedelta(days=settings.receipt_days), now=now
+        )
+        # Other processes have no clock but the machine's.
+        batch_processes = settings.batch_processes if now is utc_now else 0
+        batches = Batches(Scoring(database, scorer, receipts_given), settings, batch_processes)
+        app.state.services = Services(
+            settings=settings,
+            database=database,
+            bundles=bundles,
+            scorer=scorer,
+            clock=now,
+            access=access,
+            ingest=ingest,
+            erasures=erasures,
+            hypotheses=Hypotheses(scorer, stores, settings),
+            receipts=receipts_given,
+            batches=batches,
+        )
         yield
+        batches.close()
         stores.close()
         ingest.close()
         database.close()
@@ -95,7 +135,21 @@ def create_app(settings: Settings, *, now: Clock = utc_now, log_to: TextIO = sys
         # Which names its scope, as every route does: `service.api_docs`.
         openapi_url=None,
     )
-    for part in (health, customers, scores, lists, drivers, models, runs, sources, tracking):
+    for part in (
+        health,
+        customers,
+        scores,
+        receipts,
+        lists,
+        drivers,
+        models,
+        quality,
+        runs,
+        sources,
+        tracking,
+        campaigns,
+        webhooks,
+    ):
         app.include_router(part.router)
     pages.add_pages(app)
     add_api_docs(app)
@@ -109,3 +163,9 @@ def create_app(settings: Settings, *, now: Clock = utc_now, log_to: TextIO = sys
     app.add_middleware(CorrelationIdMiddleware)
     describe_problems(app)
     return app
+
+
+def _take_up_champion(database: Database, bundles: BundleCache) -> None:
+    """Load the champion, if there is one that loads; else `/readyz` says what is wrong, and tries again."""
+    with database.read() as session, suppress(ModelUnavailableError):
+        bundles.current(session)

@@ -2,12 +2,14 @@
 
 A request takes one `ServedModel` and keeps it to its end, so that no answer mixes two versions. Whether it is still
 the champion's is one indexed read a request; a new one is loaded by the first request that needs it, while requests
-that took the old one before go on undisturbed. A bundle that is damaged or refused leaves the old one serving.
+that took the old one before go on undisturbed. A bundle that is damaged or refused leaves the old one serving; a
+process that has just begun takes the latest champion before it that loads, so that all processes serve the same.
 """
 
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +24,8 @@ from store import registry
 
 __all__ = ["BundleCache", "ServedModel"]
 
+_OTHERS_KEPT = 2
+
 
 @dataclass(frozen=True, slots=True)
 class ServedModel:
@@ -31,12 +35,15 @@ class ServedModel:
     ----------
     version : int
         In the registry.
+    bundle_hash : str
+        Hexadecimal, as registered.
     bundle : Bundle
     calendar : LocalCalendar
         Cuts days as in training.
     """
 
     version: int
+    bundle_hash: str
     bundle: Bundle
     calendar: LocalCalendar
 
@@ -53,7 +60,7 @@ class _Refusal:
 
 
 class BundleCache:
-    """Holds at most one loaded bundle, that of the champion.
+    """Holds the loaded bundle of the champion, and a few others that were asked for by version.
 
     Parameters
     ----------
@@ -67,6 +74,7 @@ class BundleCache:
         self._directory = directory
         self._warm_up = warm_up
         self._loading = threading.Lock()
+        self._others: OrderedDict[int, ServedModel] = OrderedDict()
         # Each is replaced as a whole, which other threads see at once; the lock is for loading only.
         self._held: ServedModel | None = None
         self._refused: _Refusal | None = None
@@ -84,7 +92,7 @@ class BundleCache:
         Raises
         ------
         ModelUnavailableError
-            There is no champion, or its bundle is refused and no other was loaded before.
+            There is no champion, or its bundle is refused, and so are those of all champions before it.
         """
         champion = registry.aliases(session).get("champion")
         if champion is None:
@@ -97,6 +105,28 @@ class BundleCache:
                 return self._held
             return self._load(session, champion)
 
+    def of_version(self, session: Session, version: int) -> ServedModel:
+        """Return a version, champion or not; a few of those asked for last are kept.
+
+        Raises
+        ------
+        ModelUnavailableError
+            It can't be loaded.
+        """
+        held = self._held
+        if held is not None and held.version == version:
+            return held
+        with self._loading:
+            if version not in self._others:
+                try:
+                    self._others[version] = self._read(session, version, warm=False)
+                except ModelError as error:
+                    raise ModelUnavailableError(f"Version {version} can't be loaded: {error}") from error
+            self._others.move_to_end(version)
+            while len(self._others) > _OTHERS_KEPT:
+                self._others.popitem(last=False)
+            return self._others[version]
+
     def warning(self, session: Session) -> str | None:
         """Say why the champion does not serve; None if it does, or was not asked for yet."""
         refused = self._refused
@@ -107,15 +137,30 @@ class BundleCache:
         return self._refused is not None and self._refused.version == version
 
     def _load(self, session: Session, version: int) -> ServedModel:
-        row = registry.find_version(session, str(version))
         try:
-            bundle = load_bundle(self._directory / row.bundle, expected_hash=row.bundle_hash)
+            self._held, self._refused = self._read(session, version), None
         except ModelError as error:
-            self._refused = _Refusal(version, f"Version {version} is champion, but can't be served: {error}")
+            refused = _Refusal(version, f"Version {version} is champion, but can't be served: {error}")
             if self._held is None:
-                raise ModelUnavailableError(self._refused.why) from error
-            return self._held
-        model = ServedModel(version, bundle, LocalCalendar(bundle.timezone))
-        self._warm_up(model)
-        self._held, self._refused = model, None
+                self._held = self._read_before(session, version)
+            self._refused = refused
+            if self._held is None:
+                raise ModelUnavailableError(refused.why) from error
+        return self._held
+
+    def _read_before(self, session: Session, version: int) -> ServedModel | None:
+        """Read the latest champion before a version that can be read."""
+        for before in registry.champions_before(session, version):
+            try:
+                return self._read(session, before)
+            except ModelError:
+                continue
+        return None
+
+    def _read(self, session: Session, version: int, *, warm: bool = True) -> ServedModel:
+        row = registry.find_version(session, str(version))
+        bundle = load_bundle(self._directory / row.bundle, expected_hash=row.bundle_hash)
+        model = ServedModel(version, row.bundle_hash, bundle, LocalCalendar(bundle.timezone))
+        if warm:
+            self._warm_up(model)
         return model

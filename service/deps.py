@@ -9,11 +9,13 @@ from typing import Annotated, cast
 from fastapi import Depends, Request
 
 from service.access import Access
+from service.batches import Batches
 from service.bundle_cache import BundleCache
 from service.clock import Clock
 from service.erasures import Erasures
 from service.hypothetical import Hypotheses
 from service.live_ingest import LiveIngest
+from service.receipts import Receipts
 from service.scorer import Scorer
 from store.engine import Database
 from store.settings import Settings
@@ -23,7 +25,9 @@ __all__ = [
     "OpenDatabase",
     "ServedBundles",
     "Services",
+    "TheBatches",
     "TheHypotheses",
+    "TheReceipts",
     "TheScorer",
     "TheServices",
     "TheSettings",
@@ -43,6 +47,8 @@ class Services:
     ingest: LiveIngest
     erasures: Erasures
     hypotheses: Hypotheses
+    receipts: Receipts
+    batches: Batches
 
 
 # Coroutines, since FastAPI sends plain functions through its thread pool, and these only look something up.
@@ -66,6 +72,14 @@ async def _hypotheses(services: Annotated[Services, Depends(_services)]) -> Hypo
     return services.hypotheses
 
 
+async def _batches(services: Annotated[Services, Depends(_services)]) -> Batches:
+    return services.batches
+
+
+async def _receipts(services: Annotated[Services, Depends(_services)]) -> Receipts:
+    return services.receipts
+
+
 async def _settings(services: Annotated[Services, Depends(_services)]) -> Settings:
     return services.settings
 
@@ -77,7 +91,9 @@ async def _now(services: Annotated[Services, Depends(_services)]) -> datetime:
 OpenDatabase = Annotated[Database, Depends(_database)]
 ServedBundles = Annotated[BundleCache, Depends(_bundles)]
 TheServices = Annotated[Services, Depends(_services)]
+TheBatches = Annotated[Batches, Depends(_batches)]
 TheHypotheses = Annotated[Hypotheses, Depends(_hypotheses)]
+TheReceipts = Annotated[Receipts, Depends(_receipts)]
 TheScorer = Annotated[Scorer, Depends(_scorer)]
 TheSettings = Annotated[Settings, Depends(_settings)]
 Now = Annotated[datetime, Depends(_now)]

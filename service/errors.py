@@ -23,7 +23,9 @@ from service.exceptions import (
     BodyTooLargeError,
     BrokenGzipError,
     ForeignRequestError,
+    GoneReceiptError,
     IngestBusyError,
+    ListFilterError,
     ModelUnavailableError,
     NoKeyError,
     PeriodError,
@@ -32,6 +34,7 @@ from service.exceptions import (
     ScopeError,
     TooManyRequestsError,
     UnknownKeyError,
+    UnknownReceiptError,
     UnknownRunError,
     UnknownSegmentError,
     UnknownTargetError,
@@ -39,6 +42,7 @@ from service.exceptions import (
 from service.media_types import preferred
 from service.pages.error import error_page
 from service.schemas.problem import InvalidPart, Problem
+from store.campaigns import CampaignExistsError, UnknownCampaignError
 from store.exceptions import (
     CursorError,
     DatabaseBusyError,
@@ -48,6 +52,9 @@ from store.exceptions import (
     StoreError,
     UnknownCustomerError,
     UnknownModelError,
+    UnknownWebhookError,
+    WebhookStateError,
+    WebhookTargetError,
 )
 from store.ingest.calls import UnreadableBodyError
 
@@ -94,8 +101,16 @@ _KINDS: Mapping[type[Exception], _Kind] = {
     UnknownSegmentError: _Kind(404, "unknown-segment", "There is no such segment"),
     UnknownTargetError: _Kind(404, "unknown-target", "There is no such target"),
     UnknownRunError: _Kind(404, "unknown-run", "There is no such run"),
+    UnknownReceiptError: _Kind(404, "unknown-receipt", "There is no such receipt"),
+    GoneReceiptError: _Kind(410, "receipt-gone", "The score can't be computed again"),
+    UnknownCampaignError: _Kind(404, "unknown-campaign", "There is no such campaign"),
+    CampaignExistsError: _Kind(409, "campaign-exists", "The campaign is another one"),
+    UnknownWebhookError: _Kind(404, "unknown-webhook", "There is no such webhook or delivery"),
+    WebhookTargetError: _Kind(400, "private-address", "Webhooks may not be sent there"),
+    WebhookStateError: _Kind(409, "webhook-state", "The webhook or delivery is not in the state for that"),
     RejectedEventError: _Kind(422, "rejected-event", "An event can't be taken"),
     PeriodError: _Kind(422, "invalid-period", "The period can't be compared"),
+    ListFilterError: _Kind(422, "invalid-filter", "What is wanted can't be asked for"),
     CursorError: _Kind(400, "invalid-cursor", "The cursor can't be used"),
     PromotionRefusedError: _Kind(409, "promotion-refused", "The challenger is worse than the champion"),
     SchemaError: _Kind(503, "database-outdated", "The database is not ready", headers=_TRY_AGAIN),
@@ -145,8 +160,8 @@ def error_response(error: Exception, *, accept: str | None) -> Response:
     headers = dict(kind.headers or {})
     if isinstance(error, TooManyRequestsError):
         headers["Retry-After"] = str(error.retry_after)
-    # Of a call or a body the reason has a name of its own.
-    code = error.code if isinstance(error, (RejectedCallError, UnreadableBodyError)) else kind.name
+    # Of a call, a body or a receipt the reason has a name of its own.
+    code = error.code if isinstance(error, (GoneReceiptError, RejectedCallError, UnreadableBodyError)) else kind.name
     return problem_response(
         _problem(kind, str(error)).model_copy(update={"code": code}), accept=accept, headers=headers
     )

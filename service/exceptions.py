@@ -5,6 +5,10 @@ ServiceError
 ├── UnknownSegmentError    no such segment
 ├── UnknownTargetError     the model has no such target
 ├── UnknownRunError        no such training or scoring run
+├── ListFilterError        what is wanted of a list can't be asked for
+├── SyncError              a segment can't be sent, or was not taken
+├── UnknownReceiptError    no receipt that this service gave
+├── GoneReceiptError       what a score rested on is not there any more
 ├── PeriodError            two instants that are no period, or go beyond the present
 ├── RejectedEventError     an event that somebody supposes can't be taken
 ├── AbortedResponseError   an answer that had begun could not be ended
@@ -27,7 +31,9 @@ __all__ = [
     "BodyTooLargeError",
     "BrokenGzipError",
     "ForeignRequestError",
+    "GoneReceiptError",
     "IngestBusyError",
+    "ListFilterError",
     "ModelUnavailableError",
     "NoKeyError",
     "PeriodError",
@@ -35,8 +41,10 @@ __all__ = [
     "RejectedEventError",
     "ScopeError",
     "ServiceError",
+    "SyncError",
     "TooManyRequestsError",
     "UnknownKeyError",
+    "UnknownReceiptError",
     "UnknownRunError",
     "UnknownSegmentError",
     "UnknownTargetError",
@@ -61,6 +69,37 @@ class UnknownTargetError(ServiceError):
 
 class UnknownRunError(ServiceError):
     """No such training or scoring run."""
+
+
+class ListFilterError(ServiceError):
+    """What is wanted of a list can't be asked for; says which names there are."""
+
+
+class SyncError(ServiceError):
+    """A segment can't be sent to a target, or the target did not take it."""
+
+
+class UnknownReceiptError(ServiceError):
+    """No receipt that this service gave."""
+
+
+class GoneReceiptError(ServiceError):
+    """What a score rested on is not there any more.
+
+    Parameters
+    ----------
+    code : str
+        What became of it, as a short stable name.
+    text : str
+
+    Attributes
+    ----------
+    code : str
+    """
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(f"The score can't be computed again: {text}")
+        self.code = code
 
 
 class PeriodError(ServiceError):

@@ -53,9 +53,12 @@ class LiveIngest:
         self._open_source: tuple[int, str] | None = None
         self._writer = LiveWriter(database, KeyedHash.open(settings.secret_file))
         self._group: GroupCommit[LiveRequest, LiveResult] = GroupCommit(
-            self._write, most_waiting=settings.most_waiting_calls, most_at_once=_CALLS_AT_ONCE, size=_weight
+            self._write,
+            most_waiting=settings.most_waiting_calls,
+            most_at_once=_CALLS_AT_ONCE,
+            size=_weight,
+            tell_waiting=metrics.show_waiting,
         )
-        metrics.watch_waiting(lambda: self._group.waiting)
 
     async def source_of(self, caller: Caller) -> tuple[int, str]:
         """Return key and name of the source in whose name somebody sends."""

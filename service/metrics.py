@@ -12,7 +12,11 @@ __all__ = ["add_metrics"]
 
 
 def add_metrics(app: FastAPI) -> CollectorRegistry:
-    """Measure an app and show the figures; return where further ones are registered. Each app counts for itself."""
+    """Measure an app and show the figures; return where further ones are registered.
+
+    Each app counts for itself. Where `PROMETHEUS_MULTIPROC_DIR` was set before the process began, all apps that it was
+    set for count together, by files there, and each shows the sum; then nothing is told of the process that answers.
+    """
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)

@@ -20,6 +20,7 @@ _DESCRIPTIONS = {
     404: "There is no such thing.",
     405: "The method is not one of this address.",
     409: "Something has to be done first; the problem says what.",
+    410: "What the score rested on is not there any more; the problem says what became of it.",
     413: "The body is too large.",
     415: "The body is not JSON.",
     422: "A part of the request can't be taken; the problem names each.",

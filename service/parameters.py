@@ -10,15 +10,25 @@ from pydantic import AwareDatetime, BeforeValidator, Field
 
 __all__ = [
     "AcceptHeader",
+    "AttributesWanted",
+    "BeforeRun",
     "Budget",
+    "CampaignId",
     "CursorText",
     "CustomerId",
     "CustomerIdInPath",
     "CustomerIdInQuery",
     "FormBudget",
     "Format",
+    "IncludeContacted",
+    "Instant",
     "Limit",
+    "MinClv",
+    "MinProbability",
+    "MinValueAtRisk",
     "ModelName",
+    "Reasons",
+    "ReceiptText",
     "RunId",
     "SegmentInQuery",
     "SegmentName",
@@ -54,10 +64,17 @@ ModelName = Annotated[
         pattern=r"^(champion|challenger|newest|[0-9]{1,9})$", description="A version, champion, challenger or newest."
     ),
 ]
+ReceiptText = Annotated[
+    str, Path(max_length=400, pattern=r"^[A-Za-z0-9_-]+$", description="The `receipt` of a score, as it is.")
+]
+BeforeRun = Annotated[
+    int | None,
+    Query(ge=1, le=2**31 - 1, description="Only scoring runs with a lower number: `next_before` of an answer."),
+]
 RunId = Annotated[int, Path(ge=1, le=2**31 - 1, description="The run's number.")]
-_Instant = Annotated[AwareDatetime, Field(ge=datetime(1900, 1, 1, tzinfo=UTC), lt=datetime(2200, 1, 1, tzinfo=UTC))]
-Since = Annotated[_Instant, Query(description="The earlier instant, as ISO 8601 with an offset or Z.")]
-Until = Annotated[_Instant | None, Query(description="The later instant; now without it.")]
+Instant = Annotated[AwareDatetime, Field(ge=datetime(1900, 1, 1, tzinfo=UTC), lt=datetime(2200, 1, 1, tzinfo=UTC))]
+Since = Annotated[Instant, Query(description="The earlier instant, as ISO 8601 with an offset or Z.")]
+Until = Annotated[Instant | None, Query(description="The later instant; now without it.")]
 Limit = Annotated[int | None, Query(ge=1, le=1000, description="Rows a page, 1 to 1,000; 50 without it.")]
 CursorText = Annotated[
     str | None,
@@ -66,11 +83,43 @@ CursorText = Annotated[
 Budget = Annotated[_Contacts | None, _BUDGET]
 # A form sends an empty field as empty text.
 FormBudget = Annotated[_Contacts | None, BeforeValidator(lambda value: None if value == "" else value), _BUDGET]
+CampaignId = Annotated[int, Path(ge=1, le=2**31 - 1, description="The campaign's number.")]
+IncludeContacted = Annotated[
+    bool, Query(description="Whether to show customers who were contacted of late, marked with `contacted_at`.")
+]
 Format = Annotated[
-    Literal["json", "csv"] | None,
+    Literal["json", "csv", "ndjson"] | None,
     Query(
-        description="Goes before the Accept header. CSV without `limit` and `cursor` holds the whole list, streamed; "
-        "otherwise one page, with the next one in the Link header."
+        description="Goes before the Accept header. CSV and NDJSON without `limit` and `cursor` hold the whole list, "
+        "streamed; otherwise one page, with the next one in the Link header."
     ),
 ]
-AcceptHeader = Annotated[str | None, Header(description="`text/csv` for CSV.")]
+AcceptHeader = Annotated[
+    str | None, Header(description="`text/csv` for CSV, `application/x-ndjson` for one JSON object a line.")
+]
+_WANTED = r"^[^\x00]+$"
+Reasons = Annotated[
+    list[Annotated[str, Field(max_length=300, pattern=_WANTED)]] | None,
+    Query(
+        alias="reason",
+        max_length=10,
+        description="A feature that has to be among the reasons of the list's target; with `:towards` or `:against` "
+        "behind its name, only if it pushes that way.",
+    ),
+]
+AttributesWanted = Annotated[
+    list[Annotated[str, Field(max_length=600, pattern=_WANTED)]] | None,
+    Query(
+        alias="attribute",
+        max_length=10,
+        description="What an attribute has to be, as known at the run's as_of: `name=value`, or of numbers and dates "
+        "`name>=value` and `name<=value`.",
+    ),
+]
+_Least = Annotated[float, Field(ge=0, le=1e15, allow_inf_nan=False)]
+MinProbability = Annotated[
+    Annotated[float, Field(ge=0, le=1)] | None,
+    Query(description="At least so likely: churn, or of the list of a propensity that."),
+]
+MinValueAtRisk = Annotated[_Least | None, Query(description="At least so much value at risk.")]
+MinClv = Annotated[_Least | None, Query(description="At least such a clv.")]

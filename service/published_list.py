@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import chain
+from datetime import datetime
 
 from sqlalchemy.orm import Session
 
@@ -13,19 +13,23 @@ from models.segments import SEGMENTS, Cutoffs, SegmentPolicy
 from service.exceptions import UnknownSegmentError, UnknownTargetError
 from service.explained import ExplainedScore, explain, stored_columns
 from service.modelled_targets import targets_of_report
-from service.run_aggregates import RunAggregates
+from service.run_aggregates import RunAggregates, SegmentTotals
 from service.segment_rules import rules_in_words
 from store import policies, registry
 from store.engine import Database
 from store.exceptions import StoreError
+from store.list_filter import ListFilter
 from store.listings import propensity_list
-from store.lists import Page, ScoreRow, iterate_segment, list_segment
-from store.scores import require_published_run
+from store.lists import EVERYBODY, Page, ScoreRow, iterate_segment, list_segment, run_of_cursor
 from store.tables import Score, ScoringRun
+from store.work_list import WorkRules
 
 __all__ = [
     "Listing",
     "PublishedList",
+    "Ruling",
+    "Wanting",
+    "list_of_customers",
     "list_of_propensity",
     "list_of_segment",
     "read_page",
@@ -63,6 +67,11 @@ def list_of_segment(name: str) -> Listing:
     return Listing(name)
 
 
+def list_of_customers(name: str) -> Listing:
+    """Return the list of a segment, or with `all` that of everybody, in the order in which they became known."""
+    return Listing(EVERYBODY) if name == EVERYBODY else list_of_segment(name)
+
+
 def list_of_propensity(target: str) -> Listing:
     """Return the list of a propensity; whether the run has it is known once the run is."""
     return Listing(propensity_list(target), target)
@@ -96,7 +105,19 @@ class PublishedList:
 
     def ranked_by(self, listing: Listing) -> str:
         """Return the number that decides the order of a list, the most first."""
+        if listing.name == EVERYBODY:
+            return "first_known"
         return self.aggregates.ranked_by if listing.propensity is None else listing.name
+
+    def totals(self, listing: Listing) -> SegmentTotals:
+        """Return the sums over a segment, or over everybody."""
+        return self.aggregates.total if listing.name == EVERYBODY else self.aggregates.segments[listing.name]
+
+    def customers(self, listing: Listing) -> int:
+        """Return how many customers a list has."""
+        if listing.propensity is not None:
+            return self.aggregates.targets[listing.propensity].customers
+        return self.totals(listing).customers
 
     def explained(self, score: Score) -> ExplainedScore:
         """Return a score of the run in words."""
@@ -106,6 +127,10 @@ class PublishedList:
             currency=self.aggregates.currency,
             clv_reference=self.aggregates.clv_reference,
         )
+
+    def as_of(self, score: Score) -> datetime | None:
+        """Return the instant that a score of the run speaks of: of a customer scored again since, that of the last."""
+        return score.rescored_at or self.run.as_of
 
     def require(self, listing: Listing) -> None:
         """Raise `UnknownTargetError` for the list of a propensity that the model of the run does not have."""
@@ -119,9 +144,19 @@ class PublishedList:
         )
 
 
+# From a list and its run to who is wanted of it.
+Wanting = Callable[[Listing, PublishedList], ListFilter | None]
+# From the policy of its run to the rules of a list to be worked down; None for any other list.
+Ruling = Callable[[Session, SegmentPolicy], WorkRules] | None
+
+
+def _everybody(_listing: Listing, _published: PublishedList) -> None:
+    return None
+
+
 def read_published(session: Session) -> PublishedList:
     """Read the run that lists show now; raises `StoreError` before the first."""
-    return read_run(session, require_published_run(session))
+    return read_run(session, run_of_cursor(session, None))
 
 
 def read_run(session: Session, run: ScoringRun) -> PublishedList:
@@ -156,9 +191,27 @@ def read_run(session: Session, run: ScoringRun) -> PublishedList:
 
 
 def read_page(
-    session: Session, listing: Listing, *, limit: int, cursor: str | None = None, budget: int | None = None
+    session: Session,
+    listing: Listing,
+    *,
+    limit: int,
+    cursor: str | None = None,
+    budget: int | None = None,
+    wanted: Wanting = _everybody,
+    ruled: Ruling = None,
 ) -> tuple[Page, PublishedList]:
     """Read one page of a list, as `list_segment` does, and the run that it belongs to.
+
+    Parameters
+    ----------
+    session : Session
+    listing : Listing
+    limit, cursor, budget
+        As `list_segment`.
+    wanted : callable
+        From the list and its run to who is wanted of it; None is everybody.
+    ruled : callable, optional
+        From the policy of the run to the rules of a list to be worked down.
 
     Raises
     ------
@@ -167,30 +220,35 @@ def read_page(
     UnknownTargetError
         The model of the run has no such propensity.
     """
-    page = list_segment(session, listing.name, limit=limit, cursor=cursor, budget=budget)
-    published = read_run(session, page.run)
+    published = read_run(session, run_of_cursor(session, cursor))
     published.require(listing)
+    where = wanted(listing, published)
+    rules = None if ruled is None else ruled(session, published.policy)
+    page = list_segment(session, listing.name, limit=limit, cursor=cursor, budget=budget, where=where, rules=rules)
     return page, published
 
 
 def read_whole_list(
-    database: Database, listing: Listing, *, budget: int | None = None
+    database: Database,
+    listing: Listing,
+    *,
+    budget: int | None = None,
+    wanted: Wanting = _everybody,
+    ruled: Ruling = None,
 ) -> tuple[Iterator[ScoreRow], PublishedList]:
-    """Begin to read a whole list, so that what can go wrong goes wrong before anything is answered.
+    """Begin to read a whole list, so that what can go wrong with the request goes wrong before anything is answered.
 
     Returns
     -------
     rows : iterator of ScoreRow
-        All of one run, even if another is published meanwhile.
+        All of one run, even if another is published meanwhile; `CursorError` if the run is deleted meanwhile.
     published : PublishedList
         That run.
     """
-    rows = iterate_segment(database, listing.name, budget=budget)
-    first = next(rows, None)
     with database.read() as session:
-        if first is None:
-            published = read_published(session)
-            published.require(listing)
-            return iter(()), published
-        run = session.get_one(ScoringRun, first.score.scoring_run_id)
-        return chain((first,), rows), read_run(session, run)
+        published = read_published(session)
+        rules = None if ruled is None else ruled(session, published.policy)
+    published.require(listing)
+    where = wanted(listing, published)
+    rows = iterate_segment(database, listing.name, budget=budget, where=where, rules=rules, run_id=published.run.id)
+    return rows, published

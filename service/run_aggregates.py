@@ -12,7 +12,15 @@ from models.clv_reasons import ClvReference
 from models.segments import SegmentPolicy
 from store.tables import ScoringRun
 
-__all__ = ["BudgetOutcome", "RankedBy", "RunAggregates", "SegmentTotals", "TargetTotals"]
+__all__ = [
+    "BudgetOutcome",
+    "HeldOutTotals",
+    "RankedBy",
+    "RunAggregates",
+    "SegmentTotals",
+    "TargetTotals",
+    "Transitions",
+]
 
 RankedBy = Literal["value_at_risk", "churn_probability"]
 
@@ -67,26 +75,64 @@ class TargetTotals:
         Share of customers for whom it came about, at training.
     makes_segment : bool
         False where its model says no more than its baseline.
+    features : tuple of str
+        What reasons may name; none where the run did not store it.
     """
 
     customers: int
     base_rate: float
     makes_segment: bool
+    features: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, stored: Mapping[str, Any]) -> Self:
         """Read what a run stored of one target."""
-        return cls(stored["customers"], stored["base_rate"], stored["makes_segment"])
+        return cls(stored["customers"], stored["base_rate"], stored["makes_segment"], tuple(stored.get("features", ())))
+
+
+@dataclass(frozen=True, slots=True)
+class Transitions:
+    """Where customers went since the run that was published before.
+
+    Attributes
+    ----------
+    run_before : int
+    moves : tuple of (segment before or None, segment now, customers)
+        By primary segment; None is who was not in the run before.
+    """
+
+    run_before: int
+    moves: tuple[tuple[str | None, str, int], ...]
+
+    @classmethod
+    def of(cls, stored: Mapping[str, Any]) -> Self:
+        """Read what a run stored."""
+        return cls(stored["scoring_run_id"], tuple((before, now, n) for before, now, n in stored["moved"]))
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOutTotals:
+    """Sums over the customers at risk who are held out.
+
+    Attributes
+    ----------
+    customers : int
+    value_at_risk : float or None
+        None without clv.
+    """
+
+    customers: int
+    value_at_risk: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class BudgetOutcome:
-    """What contacting the first customers of the at-risk list is expected to bring.
+    """What contacting the first customers of the at-risk list who may be contacted is expected to bring.
 
     Attributes
     ----------
     contacts : int
-        The budget, or all customers at risk where they are fewer.
+        The budget, or all who may be contacted where they are fewer.
     value_at_risk : float or None
         Of those contacted; None without clv.
     expected_saved_value : float or None
@@ -111,7 +157,8 @@ class RunAggregates:
     total : SegmentTotals
         Of all customers.
     at_risk_curve : tuple of (contacts, value at risk)
-        Cumulative along the at-risk list, in ascending order, from (0, 0) to the whole list; only that without clv.
+        Cumulative along the at-risk list but for those held out, in ascending order, from (0, 0) to all of them; only
+        (0, 0) without clv.
     currency : str
     caveats : tuple of str
         What every forecast of the run has to be read with.
@@ -121,8 +168,14 @@ class RunAggregates:
         Of the model; empty for a run of before models had several.
     refused : mapping of name to str
         Targets that training refused, and why.
+    attributes : tuple of str or None
+        Names of what is known of anybody; None where the run did not store it.
+    transitions : Transitions or None
+        None for the first run.
     clv_reference : ClvReference or None
         The customer with whom reasons of clv compare; None without clv or such reasons.
+    held_out : HeldOutTotals
+        Of the at-risk list.
     """
 
     segments: Mapping[str, SegmentTotals]
@@ -133,13 +186,18 @@ class RunAggregates:
     has_clv: bool = True
     targets: Mapping[str, TargetTotals] = field(default_factory=dict)
     refused: Mapping[str, str] = field(default_factory=dict)
+    attributes: tuple[str, ...] | None = None
+    transitions: Transitions | None = None
     clv_reference: ClvReference | None = None
+    held_out: HeldOutTotals = HeldOutTotals(0, None)
 
     @classmethod
     def of(cls, run: ScoringRun) -> Self:
         """Read the sums of a completed run."""
         stored = run.aggregates or {}
-        reference = stored.get("clv_reference")
+        reference, transitions = stored.get("clv_reference"), stored.get("transitions")
+        # Runs of before anybody was held out say nothing of it.
+        held_out = stored.get("held_out", {"customers": 0, "value_at_risk": None})
         curve = tuple((int(contacts), float(value)) for contacts, value in stored["at_risk_curve"])
         return cls(
             segments={name: SegmentTotals.of(totals) for name, totals in stored["segments"].items()},
@@ -150,7 +208,10 @@ class RunAggregates:
             has_clv=stored.get("has_clv", True),
             targets={name: TargetTotals.of(totals) for name, totals in stored.get("targets", {}).items()},
             refused=stored.get("refused", {}),
+            attributes=None if stored.get("attributes") is None else tuple(stored["attributes"]),
+            transitions=None if transitions is None else Transitions.of(transitions),
             clv_reference=None if reference is None else ClvReference.from_dict(reference),
+            held_out=HeldOutTotals(held_out["customers"], held_out["value_at_risk"]),
         )
 
     @property
@@ -163,18 +224,29 @@ class RunAggregates:
         contacts, value = zip(*self.at_risk_curve, strict=True)
         return [float(added) for added in np.diff(np.interp(np.arange(contacts[-1] + 1), contacts, value))]
 
-    def outcome(self, budget: int, policy: SegmentPolicy) -> BudgetOutcome:
-        """Return what a number of contacts is expected to bring.
+    def outcome(self, budget: int, policy: SegmentPolicy, *, contacted: int = 0) -> BudgetOutcome:
+        """Return what a number of contacts is expected to bring, of those who may be contacted.
 
         Between the stored points the curve is taken as straight, which never says more than there is: each customer
-        of the list has no more value at risk than the one before.
+        of the list has no more value at risk than the one before. Nor does it where some were contacted already: it is
+        read on from behind as many as if they had been the first.
+
+        Parameters
+        ----------
+        budget : int
+        policy : SegmentPolicy
+        contacted : int
+            Customers of the list who were contacted of late.
         """
         if not self.has_clv:
-            reached = min(budget, self.segments["at_risk"].customers)
+            there = self.segments["at_risk"].customers - self.held_out.customers
+            reached = min(budget, max(0, there - contacted))
             return BudgetOutcome(reached, None, None, cost=policy.contact_cost * reached)
         contacts, value = zip(*self.at_risk_curve, strict=True)
-        reached = min(budget, contacts[-1])
-        value_at_risk = float(np.interp(reached, contacts, value))
+        begin = min(contacted, contacts[-1])
+        reached = min(budget, contacts[-1] - begin)
+        before, after = np.interp([begin, begin + reached], contacts, value).tolist()
+        value_at_risk = after - before
         return BudgetOutcome(
             contacts=reached,
             value_at_risk=value_at_risk,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -25,9 +25,31 @@ from service.exceptions import PeriodError
 from service.explained import ExplainedScore, explain
 from store import policies
 from store.events import CustomerKeys, read_events
+from store.evidence import Evidence, read_with_evidence
 from store.memberships import open_memberships
+from store.tables.base import to_microseconds
 
-__all__ = ["Movement", "ScoredCustomers", "Scorer", "ScoringTerms", "warm_up"]
+__all__ = ["Basis", "Movement", "ScoredCustomers", "Scorer", "ScoringTerms", "score_stored", "warm_up"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Basis:
+    """What scores of stored customers rest on beside the model and the policy.
+
+    Attributes
+    ----------
+    customers : CustomerKeys
+    evidence : Evidence
+    memberships : mapping of segment to bool, one a customer
+        Who was in it.
+    has_stored_cutoffs : bool
+        Whether the cut-offs are those found for model and policy, and not yet the bundle's own.
+    """
+
+    customers: CustomerKeys
+    evidence: Evidence
+    memberships: Mapping[str, NDArray[np.bool_]]
+    has_stored_cutoffs: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,6 +66,8 @@ class ScoredCustomers:
         Each customer's columns as the store keeps them: plain values, None for what does not apply.
     scores : Scores
         The same before it is put into columns.
+    basis : Basis or None
+        None of customers who are not stored.
     """
 
     model: ServedModel
@@ -51,6 +75,7 @@ class ScoredCustomers:
     as_of: datetime
     by_customer: Mapping[str, Mapping[str, Any]]
     scores: Scores
+    basis: Basis | None = None
 
     @property
     def targets(self) -> dict[str, Target]:
@@ -92,12 +117,13 @@ class Movement:
 
 @dataclass(frozen=True, slots=True)
 class ScoringTerms:
-    """What customers are scored with: one model, one policy, its cut-offs."""
+    """What customers are scored with: one model, one policy, its cut-offs, and whether those are stored."""
 
     model: ServedModel
     policy_version: int
     policy: SegmentPolicy
     cutoffs: Cutoffs
+    has_stored_cutoffs: bool
 
     def score(self, log: EventLog, memberships: Mapping[str, NDArray[np.bool_]], as_of: datetime) -> ScoredCustomers:
         """Score the customers of a log.
@@ -153,8 +179,7 @@ class Scorer:
             There is no model to score with.
         """
         terms = self.terms(session)
-        log = _events(session, customers, terms.model)
-        return terms.score(log, open_memberships(session, customers.keys), self.as_of())
+        return score_stored(session, terms, customers, open_memberships(session, customers.keys), self.as_of())
 
     def terms(self, session: Session) -> ScoringTerms:
         """Return what everybody is scored with at this moment.
@@ -166,8 +191,9 @@ class Scorer:
         """
         model = self._bundles.current(session)
         policy_version, policy = policies.current_policy(session)
-        cutoffs = _cutoffs(session, model, policy_version)
-        return ScoringTerms(model, policy_version, SegmentPolicy.from_dict(policy), cutoffs)
+        stored = policies.read_cutoffs(session, model_version=model.version, policy_version=policy_version)
+        cutoffs = model.bundle.cutoffs if stored is None else Cutoffs.from_dict(stored)
+        return ScoringTerms(model, policy_version, SegmentPolicy.from_dict(policy), cutoffs, stored is not None)
 
     def movement(
         self, session: Session, customer: CustomerKeys, since: datetime, until: datetime | None = None
@@ -194,6 +220,35 @@ class Scorer:
         return Movement(model, since, end, before, now, score_changes(before, now))
 
 
+def score_stored(
+    session: Session,
+    terms: ScoringTerms,
+    customers: CustomerKeys,
+    memberships: Mapping[str, NDArray[np.bool_]],
+    as_of: datetime,
+    *,
+    upto: int | None = None,
+) -> ScoredCustomers:
+    """Score stored customers.
+
+    Parameters
+    ----------
+    session, terms, customers
+    memberships : mapping of segment to bool, one a customer
+        Who is in it.
+    as_of : datetime
+        The instant that scores speak of.
+    upto : int, optional
+        From no more than was written up to this sequence number.
+    """
+    model, instant = terms.model, to_microseconds(as_of)
+    log, evidence = read_with_evidence(
+        session, customers, model.calendar, model.bundle.events_with_properties, as_of=instant, upto=upto
+    )
+    basis = Basis(customers, evidence, memberships, terms.has_stored_cutoffs)
+    return replace(terms.score(log, memberships, as_of), basis=basis)
+
+
 def warm_up(model: ServedModel) -> None:
     """Score an invented customer, so that everything compiled is compiled before the first real one."""
     instant = model.calendar.midnight(0)
@@ -217,8 +272,3 @@ def warm_up(model: ServedModel) -> None:
 
 def _events(session: Session, customers: CustomerKeys, model: ServedModel) -> EventLog:
     return read_events(session, customers, model.calendar, model.bundle.events_with_properties)
-
-
-def _cutoffs(session: Session, model: ServedModel, policy_version: int) -> Cutoffs:
-    stored = policies.read_cutoffs(session, model_version=model.version, policy_version=policy_version)
-    return model.bundle.cutoffs if stored is None else Cutoffs.from_dict(stored)

@@ -11,7 +11,7 @@ from service.published_list import Listing, PublishedList
 from store.listings import propensity_list
 from store.lists import ScoreRow
 
-__all__ = ["CSV_COLUMNS", "csv_columns", "csv_text", "harmless"]
+__all__ = ["CSV_COLUMNS", "WORK_COLUMNS", "csv_columns", "csv_text", "harmless"]
 
 _NUMBERS = (
     "value_at_risk",
@@ -47,9 +47,15 @@ CSV_COLUMNS = (
     "model_version",
     "ranked_by",
 )
+# Of a list to be worked down, behind all others.
+WORK_COLUMNS = ("held_out", "contacted_at")
 
 _ROWS_A_PIECE = 500
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+# Also as wide as a CJK character, which some spreadsheets take for the same.
+_FORMULA_STARTS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+_CONTROLS = ("\t", "\r", "\n")
+# What a spreadsheet may pass over before it looks, and `str.lstrip` does not by itself.
+_UNSEEN = "\0\u200b\u200c\u200d\u2060\ufeff"
 
 
 def csv_columns(published: PublishedList) -> tuple[str, ...]:
@@ -57,7 +63,9 @@ def csv_columns(published: PublishedList) -> tuple[str, ...]:
     return (*CSV_COLUMNS, *map(propensity_list, published.propensities))
 
 
-def csv_text(rows: Iterable[ScoreRow], listing: Listing, published: PublishedList) -> Iterator[str]:
+def csv_text(
+    rows: Iterable[ScoreRow], listing: Listing, published: PublishedList, *, is_work_list: bool = False
+) -> Iterator[str]:
     """Write rows as CSV, a few hundred at a time.
 
     Parameters
@@ -67,16 +75,18 @@ def csv_text(rows: Iterable[ScoreRow], listing: Listing, published: PublishedLis
         The list that they are of.
     published : PublishedList
         The run that they belong to.
+    is_work_list : bool
+        Whether to add `WORK_COLUMNS`.
 
     Yields
     ------
     str
         The header, then pieces of several rows.
     """
-    yield _lines([csv_columns(published)])
+    yield _lines([(*csv_columns(published), *(WORK_COLUMNS if is_work_list else ()))])
     remaining = iter(rows)
     while piece := list(islice(remaining, _ROWS_A_PIECE)):
-        yield _lines(_cells(row, listing, published) for row in piece)
+        yield _lines((*_cells(row, listing, published), *(_work_cells(row) if is_work_list else ())) for row in piece)
 
 
 def harmless(text: str) -> str:
@@ -84,14 +94,17 @@ def harmless(text: str) -> str:
 
     Examples
     --------
-    >>> harmless("=1+1"), harmless("04711")
-    ("'=1+1", '04711')
+    >>> harmless("=1+1"), harmless(" @SUM(A1)"), harmless("04711")
+    ("'=1+1", "' @SUM(A1)", '04711')
     """
-    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
+    seen = text
+    while (stripped := seen.lstrip().lstrip(_UNSEEN)) != seen:
+        seen = stripped
+    return f"'{text}" if text.startswith(_CONTROLS) or seen.startswith(_FORMULA_STARTS) else text
 
 
 def _cells(row: ScoreRow, listing: Listing, published: PublishedList) -> tuple[object, ...]:
-    score, run = published.explained(row.score), published.run
+    score, as_of = published.explained(row.score), published.as_of(row.score)
     told = score.of(listing.target)
     return (
         row.position,
@@ -101,11 +114,15 @@ def _cells(row: ScoreRow, listing: Listing, published: PublishedList) -> tuple[o
         *(score.columns[name] for name in _NUMBERS),
         harmless((told.sentence if told is not None else score.note) or ""),
         published.aggregates.currency,
-        "" if run.as_of is None else run.as_of.isoformat(),
-        run.model_version,
+        "" if as_of is None else as_of.isoformat(),
+        published.run.model_version,
         published.ranked_by(listing),
         *(None if of is None else of.probability for of in score.propensities.values()),
     )
+
+
+def _work_cells(row: ScoreRow) -> tuple[object, ...]:
+    return ("yes" if row.held_out else "no", "" if row.contacted_at is None else row.contacted_at.isoformat())
 
 
 def _lines(rows: Iterable[Iterable[object]]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from features.targets import CHURN, Target
 from models.segments import SEGMENTS, Cutoffs, SegmentPolicy
 
-__all__ = ["TITLES", "rules_in_words"]
+__all__ = ["TITLES", "rules_in_words", "save_rate_in_words"]
 
 TITLES = {
     "at_risk": "At risk",
@@ -67,6 +67,23 @@ def rules_in_words(
     if not has_clv:
         rules |= dict.fromkeys(("high_value", "new", "prospect"), "Nobody: there are no purchases.")
     return {name: rules[name] for name in SEGMENTS}
+
+
+def save_rate_in_words(policy: SegmentPolicy) -> str:
+    """Say whether the save rate of a policy is assumed, or by which campaign it was measured, and how well.
+
+    Examples
+    --------
+    >>> save_rate_in_words(SegmentPolicy())
+    'save rate 10%, an assumption until a campaign has measured it'
+    """
+    measured = policy.save_rate_measured
+    if measured is None:
+        return f"save rate {policy.save_rate:.0%}, an assumption until a campaign has measured it"
+    return (
+        f"save rate {policy.save_rate:.1%}, measured by the campaign {measured.campaign} ({measured.low:.1%} to "
+        f"{measured.high:.1%} in 95 cases of 100; {measured.n_contacted:,} contacted, {measured.n_held_out:,} held out)"
+    )
 
 
 def _at_risk(policy: SegmentPolicy, cutoffs: Cutoffs | None, who: str, currency: str, *, has_clv: bool) -> str:

@@ -21,6 +21,7 @@ __all__ = [
     "ADMIN",
     "KEY_PREFIX",
     "SCOPES",
+    "SEND_CONTACTS",
     "SEND_EVENTS",
     "AccessError",
     "KeyInUse",
@@ -38,8 +39,9 @@ __all__ = [
 ]
 
 SEND_EVENTS = "events:write"
+SEND_CONTACTS = "contacts:write"
 ADMIN = "admin"
-SCOPES = (SEND_EVENTS, "scores:read", "customers:erase", ADMIN)
+SCOPES = (SEND_EVENTS, "scores:read", SEND_CONTACTS, "customers:erase", ADMIN)
 
 # By which a secret is known for one, by people and by programs that look for secrets in texts.
 KEY_PREFIX = "rg_"

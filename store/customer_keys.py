@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -17,9 +17,20 @@ from store.bulk_read import read_blocks
 from store.exceptions import UnknownCustomerError
 from store.tables import Customer
 
-__all__ = ["CustomerKeys", "among", "between", "customers_between", "find_customer", "find_customers", "highest_key"]
+__all__ = [
+    "CustomerKeys",
+    "among",
+    "between",
+    "conditions",
+    "customers_among",
+    "customers_between",
+    "find_customer",
+    "find_customers",
+    "highest_key",
+]
 
 _IDS_A_STATEMENT = 500
+_KEYS_A_STATEMENT = 500
 
 # Characters that no stored text has and that drivers refuse: NUL, and halves of a pair.
 _NEVER_STORED = re.compile(r"[\0\ud800-\udfff]")
@@ -117,6 +128,12 @@ def customers_between(session: Session, lowest: int, highest: int) -> tuple[Cust
     return _customer_keys(rows), which
 
 
+def customers_among(session: Session, keys: Iterable[int]) -> CustomerKeys:
+    """Read those of some customers, by key, who have been neither merged nor erased."""
+    query = "SELECT customer_id, id FROM customer WHERE merged_into IS NULL AND erased_at IS NULL AND id"
+    return _customer_keys(chain.from_iterable(read_blocks(session, f"{query} {among(keys)}")))
+
+
 def among(keys: Iterable[int]) -> str:
     """Condition on a column of keys: one of these.
 
@@ -128,6 +145,18 @@ def among(keys: Iterable[int]) -> str:
 def between(lowest: int, highest: int) -> str:
     """Condition on a column of keys: from lowest to highest."""
     return f"BETWEEN {lowest} AND {highest}"
+
+
+def conditions(keys: Sequence[int]) -> Iterator[str]:
+    """Conditions that together find these by index: one range of neighbours, or some hundreds at a time.
+
+    In a range there may be others too.
+    """
+    if len(keys) > _KEYS_A_STATEMENT and max(keys) - min(keys) < 2 * len(keys):
+        yield between(min(keys), max(keys))
+        return
+    for start in range(0, len(keys), _KEYS_A_STATEMENT):
+        yield among(keys[start : start + _KEYS_A_STATEMENT])
 
 
 def _customer_keys(rows: Iterable[tuple[Any, ...]]) -> CustomerKeys:

@@ -18,7 +18,10 @@ from store.names import TextCodes
 from store.tables import CustomerAttribute, Event
 from store.tables.base import from_microseconds
 
-__all__ = ["Attribute", "CustomerFacts", "read_attributes", "read_facts"]
+__all__ = ["Attribute", "AttributeVersions", "CustomerFacts", "read_attributes", "read_facts", "read_versions"]
+
+
+_VERSION = "name, customer_key, learnt_at, sequence_number, kind, number, text"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +65,71 @@ def _attribute(row: CustomerAttribute) -> Attribute:
     return Attribute(row.name, "" if value is None else value, learnt_at)
 
 
-def read_attributes(session: Session, customers: CustomerKeys, which: str | None = None) -> Attributes:
-    """Read all versions of all attributes of some customers, by index.
+@dataclass(frozen=True, slots=True, eq=False)
+class AttributeVersions:
+    """All versions of all attributes of some customers, one element each, by name, customer and time.
 
-    An attribute that came as different kinds from different files is a category.
+    Attributes
+    ----------
+    n_customers : int
+    names : tuple of str
+    name : int64
+        Which of `names`.
+    customer : int64
+        Position among the customers.
+    learnt_at : int64
+        Microseconds since 1970-01-01 UTC.
+    sequence_number : int64
+        Of the transaction that wrote it.
+    kinds : tuple of str
+    kind : int64
+        Which of `kinds`.
+    number : float64
+        NaN of other kinds.
+    texts : TextCodes
+    text : int64
+        Which of `texts`, -1 of numbers.
+    """
+
+    n_customers: int
+    names: tuple[str, ...]
+    name: NDArray[np.int64]
+    customer: NDArray[np.int64]
+    learnt_at: NDArray[np.int64]
+    sequence_number: NDArray[np.int64]
+    kinds: tuple[str, ...]
+    kind: NDArray[np.int64]
+    number: NDArray[np.float64]
+    texts: TextCodes
+    text: NDArray[np.int64]
+
+    def attributes(self) -> Attributes:
+        """Return them as features are built from; one that came as different kinds is a category."""
+        ends = np.cumsum(np.bincount(self.name, minlength=len(self.names)))
+        everybody = np.arange(self.n_customers + 1)
+        versions = {
+            name: _Versions(
+                np.searchsorted(self.customer[mine], everybody),
+                self.learnt_at[mine],
+                {self.kinds[code] for code in np.unique(self.kind[mine]).tolist()},
+                self.number[mine],
+                self.text[mine],
+            )
+            for name, mine in zip(self.names, map(slice, np.append(0, ends[:-1]), ends), strict=True)
+        }
+        columns = {name: _column(versions[name], self.texts) for name in sorted(versions)}
+        return Attributes(columns, self.n_customers) if columns else Attributes.empty(self.n_customers)
+
+
+def read_attributes(session: Session, customers: CustomerKeys, which: str | None = None) -> Attributes:
+    """Read all attributes of some customers, as `read_versions` does, for features to be built from."""
+    return read_versions(session, customers, which).attributes()
+
+
+def read_versions(
+    session: Session, customers: CustomerKeys, which: str | None = None, *, upto: int | None = None
+) -> AttributeVersions:
+    """Read all versions of all attributes of some customers, by index.
 
     Parameters
     ----------
@@ -73,46 +137,50 @@ def read_attributes(session: Session, customers: CustomerKeys, which: str | None
     customers : CustomerKeys
     which : str, optional
         Condition that their keys and no others meet, from `among` or `between`; without it `among` is used.
+    upto : int, optional
+        Only what was written up to this sequence number, as it was then.
     """
     condition = among(customers.keys) if which is None else which
-    statement = (
-        "SELECT name, customer_key, learnt_at, kind, number, text FROM customer_attribute "
-        f"WHERE customer_key {condition}"
-    )
+    statement = f"SELECT {_VERSION} FROM customer_attribute WHERE customer_key {condition}"
+    if upto is not None:
+        seen = f"customer_key {condition} AND sequence_number <= {upto}"
+        statement = (
+            f"SELECT {_VERSION} FROM customer_attribute WHERE {seen} "
+            f"UNION ALL SELECT {_VERSION} FROM replaced_attribute WHERE {seen} AND replaced_by > {upto}"
+        )
     names, kinds, texts = TextCodes(), TextCodes(), TextCodes()
-    blocks = []
+    blocks = [(np.empty(0, dtype=np.int64),) * 5 + (np.empty(0), np.empty(0, dtype=np.int64))]
     for rows in read_blocks(session, statement):
-        name, key, learnt_at, kind, number, text = zip(*rows, strict=True)
+        name, key, learnt_at, sequence_number, kind, number, text = zip(*rows, strict=True)
         blocks.append(
             (
                 np.array(names.of(name), dtype=np.int64),
                 np.array(key, dtype=np.int64),
                 np.array(learnt_at, dtype=np.int64),
+                np.array(sequence_number, dtype=np.int64),
                 np.array(kinds.of(kind), dtype=np.int64),
                 np.array(number, dtype=np.float64),  # NULL becomes NaN
                 np.array(texts.of(text), dtype=np.int64),
             )
         )
-    if not blocks:
-        return Attributes.empty(len(customers.keys))
-    name_of_row, keys, learnt, kind_of_row, numbers, text_of_row = (
+    name_of_row, keys, learnt, numbered, kind_of_row, numbers, text_of_row = (
         np.concatenate(parts) for parts in zip(*blocks, strict=True)
     )
     position = customers.positions(keys)
     in_order = np.lexsort((learnt, position, name_of_row))
-    ends = np.cumsum(np.bincount(name_of_row, minlength=len(names.texts)))
-    everybody = np.arange(len(customers.keys) + 1)
-    versions = {
-        name: _Versions(
-            np.searchsorted(position[mine], everybody),
-            learnt[mine],
-            {kinds.texts[code] for code in np.unique(kind_of_row[mine]).tolist()},
-            numbers[mine],
-            text_of_row[mine],
-        )
-        for name, mine in zip(names.texts, np.split(in_order, ends[:-1]), strict=True)
-    }
-    return Attributes({name: _column(versions[name], texts) for name in sorted(versions)}, len(customers.keys))
+    return AttributeVersions(
+        n_customers=len(customers.keys),
+        names=names.texts,
+        name=name_of_row[in_order],
+        customer=position[in_order],
+        learnt_at=learnt[in_order],
+        sequence_number=numbered[in_order],
+        kinds=kinds.texts,
+        kind=kind_of_row[in_order],
+        number=numbers[in_order],
+        texts=texts,
+        text=text_of_row[in_order],
+    )
 
 
 class _Versions(NamedTuple):

@@ -59,6 +59,7 @@ class Deletions:
             with self.transaction(len(some)) as connection:
                 # Lines that came since are few.
                 lines += _count(connection, f"DELETE FROM order_line WHERE event_id {among(some)}")
+                _count(connection, f"DELETE FROM replaced_head WHERE event_id {among(some)}")
                 events += _count(connection, f"DELETE FROM event WHERE id {among(some)}")
         return events, lines
 

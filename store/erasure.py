@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, exists, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, delete, exists, func, insert, or_, select, update
 
 from store.bulk_read import read_blocks
 from store.customer_keys import among
@@ -20,18 +20,28 @@ from store.keyed_hash import KeyedHash
 from store.rejected_rows import rejected_rows_that_show
 from store.sqlite_traces import remove_traces, traces_of
 from store.tables import (
+    CampaignAssignment,
+    Contact,
     Customer,
     CustomerAttribute,
     ErasedCustomer,
     Event,
     ModelVersion,
     OrderLine,
+    OutboxEvent,
     RejectedRow,
+    ReplacedAttribute,
+    ReplacedHead,
+    RescoreRequest,
     Score,
     ScoringRun,
     SegmentListing,
     SegmentMembership,
+    SupersededScore,
+    SyncedMember,
+    SyncPoint,
     TrainingRun,
+    WebhookDelivery,
 )
 
 __all__ = ["hide_customer", "repeat_erasures", "resume_erasures"]
@@ -39,8 +49,13 @@ __all__ = ["hide_customer", "repeat_erasures", "resume_erasures"]
 # Instead of an id, of which none that was ever taken begins with a space. Two spaces: no file shows the id any more.
 _BLANK, _GONE = " ", "  "
 _WITH_ROWS_OF_CUSTOMERS = (
-    "event, order_line, customer_attribute, score, segment_listing, segment_membership, rejected_row, customer"
+    "event, order_line, replaced_head, customer_attribute, replaced_attribute, score, superseded_score, "
+    "segment_listing, segment_membership, campaign_assignment, contact, rescore_request, outbox_event, "
+    "webhook_delivery, rejected_row, synced_member, customer"
 )
+
+# Which an index leads to by customer.
+_BY_CUSTOMER = (ReplacedAttribute, SegmentMembership, CampaignAssignment, Contact, RescoreRequest)
 
 
 def hide_customer(database: Database, customer_id: str, keyed_hash: KeyedHash, *, now: datetime) -> None:
@@ -190,10 +205,19 @@ def _delete_content(database: Database, deletions: Deletions, keys: Sequence[int
         runs = list(session.scalars(select(ScoringRun.id)))
     deletions.events(sorted(events))
     deletions.matching(CustomerAttribute, CustomerAttribute.customer_key.in_(keys))
-    deletions.matching(SegmentMembership, SegmentMembership.customer_key.in_(keys))
+    for table in _BY_CUSTOMER:
+        deletions.matching(table, table.customer_key.in_(keys))
+    deletions.matching(WebhookDelivery, WebhookDelivery.event_id.in_(_told_of(keys)))
+    deletions.matching(OutboxEvent, OutboxEvent.customer_key.in_(keys))
     for run_id in runs:
         deletions.rows(SegmentListing, _places(database, run_id, keys))
-    deletions.matching(Score, and_(Score.scoring_run_id.in_(runs), Score.customer_key.in_(keys)))
+    for scores in (Score, SupersededScore):
+        deletions.matching(scores, and_(scores.scoring_run_id.in_(runs), scores.customer_key.in_(keys)))
+
+
+def _told_of(keys: Sequence[int]) -> Select[int]:
+    """Return a query of what changes of customers were to be told."""
+    return select(OutboxEvent.id).where(OutboxEvent.customer_key.in_(keys))
 
 
 def _places(database: Database, run_id: int, keys: Sequence[int]) -> list[tuple[object, ...]]:
@@ -217,9 +241,20 @@ def _delete_latest(connection: Connection, keys: Sequence[int]) -> None:
     """Delete what came while the rest was being deleted."""
     events = select(Event.id).where(Event.customer_key.in_(keys))
     connection.execute(delete(OrderLine).where(OrderLine.event_id.in_(events)))
+    connection.execute(delete(ReplacedHead).where(ReplacedHead.event_id.in_(events)))
     connection.execute(delete(Event).where(Event.customer_key.in_(keys)))
     connection.execute(delete(CustomerAttribute).where(CustomerAttribute.customer_key.in_(keys)))
-    connection.execute(delete(SegmentMembership).where(SegmentMembership.customer_key.in_(keys)))
+    for table in _BY_CUSTOMER:
+        connection.execute(delete(table).where(table.customer_key.in_(keys)))
+    connection.execute(delete(WebhookDelivery).where(WebhookDelivery.event_id.in_(_told_of(keys))))
+    connection.execute(delete(OutboxEvent).where(OutboxEvent.customer_key.in_(keys)))
+    # Targets have no other way to learn of it: the count tells that a whole sync is due.
+    told = SyncedMember.customer_key.in_(keys)
+    for point_id, n in connection.execute(
+        select(SyncedMember.sync_point_id, func.count()).where(told).group_by(SyncedMember.sync_point_id)
+    ).all():
+        connection.execute(update(SyncPoint).where(SyncPoint.id == point_id).values(erased=SyncPoint.erased + n))
+    connection.execute(delete(SyncedMember).where(told))
 
 
 def _delete_rows(database: Database, deletions: Deletions, key: int) -> bool:

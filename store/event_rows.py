@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,11 +17,21 @@ from store.customer_keys import CustomerKeys, among
 from store.event_order import in_order
 from store.names import NO_ID, StoredNames, TextCodes, read_categories, read_names
 
-__all__ = ["ORDER_COMPLETED", "ORDER_UPDATED", "REFUND_EVENTS", "read_raw", "read_raw_and_identities"]
+__all__ = [
+    "ORDER_COMPLETED",
+    "ORDER_UPDATED",
+    "REFUND_EVENTS",
+    "NumberedRows",
+    "read_numbered",
+    "read_raw",
+    "read_raw_and_identities",
+]
 
 ORDER_COMPLETED = "Order Completed"
 ORDER_UPDATED = "Order Updated"
 REFUND_EVENTS = ("Order Cancelled", "Order Refunded")
+
+_EVENTS_A_STATEMENT = 5_000
 
 _Columns = dict[str, NDArray[Any]]
 
@@ -41,7 +51,7 @@ def read_raw(session: Session, customers: CustomerKeys, which: str, properties_o
     names = read_names(session)
     rows = _Rows.read(session, customers, which, names)
     properties, texts = _read_properties(session, which, rows.events["event"], names, properties_of)
-    return _raw_events(session, customers, rows, names, properties, texts)
+    return _raw_events(session, customers, rows, names, properties, texts.texts)
 
 
 def read_raw_and_identities(session: Session, customers: CustomerKeys, which: str) -> tuple[RawEvents, list[bytes]]:
@@ -53,6 +63,59 @@ def read_raw_and_identities(session: Session, customers: CustomerKeys, which: st
         _raw_events(session, customers, rows, names, _no_properties(rows.events["event"]), ()),
         [joined[start : start + 16] for start in range(0, len(joined), 16)],
     )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NumberedRows:
+    """Rows, one element each, and the transactions that wrote them.
+
+    Attributes
+    ----------
+    customer : int64
+        Position among the customers.
+    occurred_at : int64
+        Microseconds since 1970-01-01 UTC.
+    identity : uint64, shape (n, 2)
+        Of the line, or of the event where it has no lines.
+    sequence_number : int64
+    """
+
+    customer: NDArray[np.int64]
+    occurred_at: NDArray[np.int64]
+    identity: NDArray[np.uint64]
+    sequence_number: NDArray[np.int64]
+
+
+def read_numbered(
+    session: Session,
+    customers: CustomerKeys,
+    which: str,
+    properties_of: Collection[str] = (),
+    *,
+    upto: int | None = None,
+) -> tuple[RawEvents, NumberedRows]:
+    """Read the rows of some customers with their sequence numbers.
+
+    Parameters
+    ----------
+    session, customers, which, properties_of
+        As for `read_raw`.
+    upto : int, optional
+        Only what was written up to this sequence number, as it was then.
+    """
+    names = read_names(session)
+    rows = _Rows.read(session, customers, which, names, numbered=True, upto=upto)
+    events = rows.events
+    properties, texts = _read_properties(session, which, events["event"], names, properties_of)
+    if upto is not None:
+        for position, told in _replaced_heads(session, events, upto):
+            events["channel"][position] = told.channel
+            if names.event_types.names[names.event_types.by_id[events["event_type"][position]]] in properties_of:
+                properties[position] = -1 if told.properties is None else texts.of([told.properties])[0]
+    numbered = NumberedRows(
+        rows.customer, rows.either("occurred_at"), rows.either("identity"), rows.either("sequence_number")
+    )
+    return _raw_events(session, customers, rows, names, properties, texts.texts), numbered
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +141,23 @@ class _Rows:
     line: NDArray[np.int64]
 
     @classmethod
-    def read(cls, session: Session, customers: CustomerKeys, which: str, names: StoredNames) -> _Rows:
+    def read(
+        cls,
+        session: Session,
+        customers: CustomerKeys,
+        which: str,
+        names: StoredNames,
+        *,
+        numbered: bool = False,
+        upto: int | None = None,
+    ) -> _Rows:
         """Read the rows of some customers and bring them into their order."""
         bits = {**names.bits, "customer": int(max(customers.keys, default=0)).bit_length()}
-        events, lines = _read_events(session, which, bits), _read_lines(session, which, bits)
+        events, lines = (read(session, which, bits, numbered=numbered) for read in (_read_events, _read_lines))
+        if upto is not None:
+            events = _only(events, events["sequence_number"] <= upto)
+            is_seen = (lines["sequence_number"] <= upto) & np.isin(lines["event"], events["event"])
+            lines = _only(lines, is_seen)
         event, line = _join(events["event"], lines["event"])
         customer = customers.positions(events["customer_key"])[event]
         unordered = cls(events, lines, customer, event, line)
@@ -100,7 +176,11 @@ class _Rows:
         return values
 
 
-def _read_events(session: Session, which: str, bits: dict[str, int]) -> _Columns:
+def _only(columns: _Columns, kept: NDArray[np.bool_]) -> _Columns:
+    return {name: column[kept] for name, column in columns.items()}
+
+
+def _read_events(session: Session, which: str, bits: dict[str, int], *, numbered: bool) -> _Columns:
     columns = {
         "customer_key": Column("e.customer_key", bits=bits["customer"]),
         "event": Column("e.id", bits=bits["event"]),
@@ -111,10 +191,12 @@ def _read_events(session: Session, which: str, bits: dict[str, int]) -> _Columns
         "value": Column("e.value", Kind.NUMBER),
         "identity": Column("e.identity", Kind.DIGEST),
     }
+    if numbered:
+        columns["sequence_number"] = Column("e.sequence_number")
     return read_columns(session, columns, f"FROM event e WHERE e.customer_key {which}", "e.customer_key")
 
 
-def _read_lines(session: Session, which: str, bits: dict[str, int]) -> _Columns:
+def _read_lines(session: Session, which: str, bits: dict[str, int], *, numbered: bool) -> _Columns:
     columns = {
         "event": Column("l.event_id", bits=bits["event"]),
         "product": Column(f"coalesce(l.product_key, {NO_ID})", bits=bits["product"]),
@@ -125,6 +207,8 @@ def _read_lines(session: Session, which: str, bits: dict[str, int]) -> _Columns:
         "discount": Column("l.discount", Kind.NUMBER),
         "identity": Column("l.identity", Kind.DIGEST),
     }
+    if numbered:
+        columns["sequence_number"] = Column("coalesce(l.sequence_number, e.sequence_number)")
     source = f"FROM event e JOIN order_line l ON l.event_id = e.id WHERE e.customer_key {which}"
     return read_columns(session, columns, source, "e.customer_key")
 
@@ -150,18 +234,46 @@ def _join(events: NDArray[np.int64], event_of_line: NDArray[np.int64]) -> tuple[
 
 def _read_properties(
     session: Session, which: str, events: NDArray[np.int64], names: StoredNames, properties_of: Collection[str]
-) -> tuple[NDArray[np.int32], tuple[str, ...]]:
-    """Return the code of each event's properties, -1 without any, and their texts by code."""
+) -> tuple[NDArray[np.int32], TextCodes]:
+    """Return the code of each event's properties, -1 without any, and their texts."""
     codes, texts = _no_properties(events), TextCodes()
     positions = [i for i, name in enumerate(names.event_types.names) if name in properties_of]
-    if positions:
+    if positions and len(events):
         ids = np.flatnonzero(np.isin(names.event_types.by_id, positions))
         condition = f"customer_key {which} AND event_type_id {among(ids)} AND properties IS NOT NULL"
         by_id = np.argsort(events)
         for rows in read_blocks(session, f"SELECT id, properties FROM event WHERE {condition}"):
             found, met = zip(*rows, strict=True)
-            codes[by_id[np.searchsorted(events, found, sorter=by_id)]] = texts.of(met)
-    return codes, texts.texts
+            position = by_id[np.minimum(np.searchsorted(events, found, sorter=by_id), len(events) - 1)]
+            # Where only some are wanted, others are found too.
+            is_wanted = events[position] == found
+            codes[position[is_wanted]] = np.array(texts.of(met), dtype=np.int32)[is_wanted]
+    return codes, texts
+
+
+class _Head(NamedTuple):
+    """What an order's head said once."""
+
+    channel: int
+    properties: str | None
+
+
+def _replaced_heads(session: Session, events: _Columns, upto: int) -> Iterator[tuple[int, _Head]]:
+    """Yield the position of each event that said something else up to a sequence number, and what."""
+    by_id = np.argsort(events["event"])
+    then: dict[int, _Head] = {}
+    for start in range(0, len(by_id), _EVENTS_A_STATEMENT):
+        ids = events["event"][by_id[start : start + _EVENTS_A_STATEMENT]]
+        # Of several the first one counts, which is the last to be read.
+        statement = (
+            "SELECT event_id, channel_id, properties FROM replaced_head "
+            f"WHERE event_id {among(ids)} AND replaced_by > {upto} ORDER BY event_id, replaced_by DESC"
+        )
+        for rows in read_blocks(session, statement):
+            for event_id, channel, properties in rows:
+                then[event_id] = _Head(NO_ID if channel is None else channel, properties)
+    for event_id, head in then.items():
+        yield int(by_id[np.searchsorted(events["event"], event_id, sorter=by_id)]), head
 
 
 def _no_properties(events: NDArray[np.int64]) -> NDArray[np.int32]:

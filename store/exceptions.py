@@ -9,6 +9,9 @@ StoreError
 ├── CursorError          a list cursor that was not made by this service
 ├── IngestError          a file that can't be read at all
 ├── DatabaseBusyError    others have the database, and it could not be written to in time
+├── UnknownWebhookError  no such endpoint of webhooks, or no such delivery of it
+├── WebhookTargetError   webhooks may not be sent there
+├── WebhookStateError    the endpoint is disabled, the delivery is on its way, or there are as many as may be
 └── QueueFullError       more waits to be stored than may
 """
 
@@ -23,6 +26,9 @@ __all__ = [
     "StoreError",
     "UnknownCustomerError",
     "UnknownModelError",
+    "UnknownWebhookError",
+    "WebhookStateError",
+    "WebhookTargetError",
 ]
 
 
@@ -64,3 +70,15 @@ class DatabaseBusyError(StoreError):
 
 class QueueFullError(StoreError):
     """More waits to be stored than may; it can be sent again in a moment."""
+
+
+class UnknownWebhookError(StoreError):
+    """No such endpoint of webhooks, or no such delivery of it."""
+
+
+class WebhookTargetError(StoreError):
+    """Webhooks may not be sent there."""
+
+
+class WebhookStateError(StoreError):
+    """The endpoint is disabled, the delivery is on its way, or there are as many endpoints as may be."""

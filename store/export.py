@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
@@ -15,22 +15,33 @@ from store.held_customer import HeldCustomer, find_held
 from store.rejected_rows import rejected_rows_that_show
 from store.scores import SCORE_COLUMNS
 from store.tables import (
+    Campaign,
+    CampaignAssignment,
     Category,
     Channel,
+    Contact,
     CustomerAttribute,
     Event,
     EventType,
     OrderLine,
+    OutboxEvent,
     Product,
     PublishedRun,
+    ReplacedAttribute,
+    ReplacedHead,
     Score,
     ScoringRun,
     SegmentMembership,
     Source,
+    SupersededScore,
+    SyncedMember,
+    SyncPoint,
 )
 from store.tables.base import from_microseconds
 
 __all__ = ["export_customer"]
+
+A = TypeVar("A", CustomerAttribute, ReplacedAttribute)
 
 _EVENTS_A_READ = 500
 _AS_JSON = ("clv_reasons", "reasons", "propensities")
@@ -52,8 +63,11 @@ def export_customer(database: Database, customer_id: str) -> Iterator[str]:
     -------
     iterator of str
         Together one JSON object: `customer_ids` (the customer's own first), `known_since`, `attributes` (every
-        version), `scores` (of every run that is kept), `segment_memberships`, `rejected_rows` (those that show an id),
-        `events` (with lines). Instants are ISO 8601 in UTC; null stands for "does not apply" or "not told".
+        version), `scores` (of every run that is kept), `superseded_scores` (what such a run said before the customer
+        was scored again), `segment_memberships`, `told_to` (targets of syncs), `changes_told` (to webhooks),
+        `campaign_assignments`, `contacts`,
+        `rejected_rows` (those that show an id), `events` (with lines). Instants are ISO 8601 in UTC; null stands for
+        "does not apply" or "not told".
 
     Raises
     ------
@@ -65,9 +79,15 @@ def export_customer(database: Database, customer_id: str) -> Iterator[str]:
         head = {
             "customer_ids": held.customer_ids,
             "known_since": _instant(min(row.created_at for row in held.rows)),
-            "attributes": _attributes(session, held),
+            "attributes": _attributes(session, held, CustomerAttribute),
+            "replaced_attributes": _attributes(session, held, ReplacedAttribute),
             "scores": _scores(session, held),
+            "superseded_scores": _superseded(session, held),
             "segment_memberships": _memberships(session, held),
+            "told_to": _told_to(session, held),
+            "changes_told": _changes_told(session, held),
+            "campaign_assignments": _assignments(session, held),
+            "contacts": _contacts(session, held),
         }
     return _document(database, held, head)
 
@@ -86,9 +106,9 @@ def _joined(items: Iterator[Mapping[str, Any]]) -> Iterator[str]:
         yield f"{', ' if i else ''}{_json(item)}"
 
 
-def _attributes(session: Session, held: HeldCustomer) -> list[dict[str, Any]]:
-    query = select(CustomerAttribute).where(CustomerAttribute.customer_key.in_(held.keys))
-    rows = session.scalars(query.order_by(CustomerAttribute.name, CustomerAttribute.learnt_at))
+def _attributes(session: Session, held: HeldCustomer, table: type[A]) -> list[dict[str, Any]]:
+    query = select(table).where(table.customer_key.in_(held.keys))
+    rows = session.scalars(query.order_by(table.name, table.learnt_at, table.sequence_number))
     return [
         {
             "name": row.name,
@@ -117,12 +137,28 @@ def _score(run: ScoringRun, score: Score, *, is_published: bool) -> dict[str, An
     return {
         "scoring_run": run.id,
         "is_published": is_published,
-        "as_of": _instant(run.as_of),
+        "as_of": _instant(score.rescored_at or run.as_of),
         "model_version": run.model_version,
         "policy_version": run.policy_version,
         **values,
         **told,
     }
+
+
+def _superseded(session: Session, held: HeldCustomer) -> list[dict[str, Any]]:
+    runs = session.scalars(select(ScoringRun.id)).all()
+    query = select(SupersededScore).where(
+        SupersededScore.scoring_run_id.in_(runs), SupersededScore.customer_key.in_(held.keys)
+    )
+    own = ("scoring_run_id", "customer_key")
+    return [
+        {
+            "scoring_run": row.scoring_run_id,
+            **{column.name: getattr(row, column.name) for column in row.__table__.columns if column.name not in own},
+            "propensities": None if row.propensities is None else json.loads(row.propensities),
+        }
+        for row in session.scalars(query.order_by(SupersededScore.scoring_run_id, SupersededScore.customer_key))
+    ]
 
 
 def _memberships(session: Session, held: HeldCustomer) -> list[dict[str, Any]]:
@@ -131,6 +167,61 @@ def _memberships(session: Session, held: HeldCustomer) -> list[dict[str, Any]]:
     return [
         {"segment": row.segment, "entered_at": _instant(row.entered_at), "left_at": _instant(row.left_at)}
         for row in rows
+    ]
+
+
+def _told_to(session: Session, held: HeldCustomer) -> list[dict[str, Any]]:
+    query = (
+        select(SyncedMember, SyncPoint)
+        .join(SyncPoint, SyncPoint.id == SyncedMember.sync_point_id)
+        .where(SyncedMember.customer_key.in_(held.keys))
+        .order_by(SyncPoint.id, SyncedMember.customer_key)
+    )
+    return [
+        {
+            "target": point.target,
+            "segment": point.segment,
+            "synced_at": _instant(point.synced_at),
+            **{name: getattr(member, name) for name in ("churn_probability", "clv", "value_at_risk")},
+        }
+        for member, point in session.execute(query)
+    ]
+
+
+def _changes_told(session: Session, held: HeldCustomer) -> list[dict[str, Any]]:
+    query = select(OutboxEvent).where(OutboxEvent.customer_key.in_(held.keys)).order_by(OutboxEvent.id)
+    return [
+        {"kind": row.kind, "occurred_at": _instant(row.occurred_at), "data": row.data} for row in session.scalars(query)
+    ]
+
+
+def _assignments(session: Session, held: HeldCustomer) -> list[dict[str, Any]]:
+    query = (
+        select(Campaign.name, CampaignAssignment.arm, CampaignAssignment.assigned_at)
+        .join(Campaign, Campaign.id == CampaignAssignment.campaign_id)
+        .where(CampaignAssignment.customer_key.in_(held.keys))
+        .order_by(CampaignAssignment.assigned_at, Campaign.id)
+    )
+    return [{"campaign": name, "arm": arm, "assigned_at": _instant(at)} for name, arm, at in session.execute(query)]
+
+
+def _contacts(session: Session, held: HeldCustomer) -> list[dict[str, Any]]:
+    query = (
+        select(Contact, Campaign.name)
+        .outerjoin(Campaign, Campaign.id == Contact.campaign_id)
+        .where(Contact.customer_key.in_(held.keys))
+        .order_by(Contact.contacted_at, Contact.identity)
+    )
+    return [
+        {
+            "contacted_at": _instant(contact.contacted_at),
+            "received_at": _instant(contact.received_at),
+            "campaign": campaign,
+            "channel": contact.channel,
+            "cost": contact.cost,
+            "message_id": contact.message_id,
+        }
+        for contact, campaign in session.execute(query)
     ]
 
 
@@ -162,7 +253,8 @@ def _events(database: Database, held: HeldCustomer) -> Iterator[dict[str, Any]]:
     while True:
         with database.read() as session:
             rows = session.execute(query if last is None else query.where(place > last)).all()
-            lines = _lines(session, [event.id for event, *_ in rows])
+            ids = [event.id for event, *_ in rows]
+            lines, replaced = _lines(session, ids), _replaced(session, ids)
         for event, event_type, source, channel in rows:
             yield {
                 "event": event_type,
@@ -174,11 +266,26 @@ def _events(database: Database, held: HeldCustomer) -> Iterator[dict[str, Any]]:
                 "order_id": event.order_id,
                 "value": event.value,
                 "properties": None if event.properties is None else json.loads(event.properties),
+                "replaced": replaced.get(event.id, []),
                 "lines": lines.get(event.id, []),
             }
         if len(rows) < _EVENTS_A_READ:
             return
         last = (rows[-1][0].occurred_at, rows[-1][0].id)
+
+
+def _replaced(session: Session, events: Sequence[int]) -> dict[int, list[dict[str, Any]]]:
+    query = (
+        select(ReplacedHead, Channel.name)
+        .outerjoin(Channel, Channel.id == ReplacedHead.channel_id)
+        .where(ReplacedHead.event_id.in_(events))
+        .order_by(ReplacedHead.event_id, ReplacedHead.replaced_by)
+    )
+    found: dict[int, list[dict[str, Any]]] = {}
+    for head, channel in session.execute(query):
+        properties = None if head.properties is None else json.loads(head.properties)
+        found.setdefault(head.event_id, []).append({"channel": channel, "properties": properties})
+    return found
 
 
 def _lines(session: Session, events: Sequence[int]) -> dict[int, list[dict[str, Any]]]:

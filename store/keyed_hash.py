@@ -52,9 +52,17 @@ class KeyedHash:
             )
         return cls(key)
 
+    def derived(self, purpose: str) -> KeyedHash:
+        """Return the hash under a key of its own for one purpose."""
+        return KeyedHash(hmac.digest(self._key, b"key\0" + purpose.encode(), "sha256"))
+
     def of(self, text: str) -> bytes:
         """Return the hash of a text, 32 bytes."""
-        return hmac.digest(self._key, text.encode("utf-8", "surrogatepass"), "sha256")
+        return self.of_bytes(text.encode("utf-8", "surrogatepass"))
+
+    def of_bytes(self, content: bytes) -> bytes:
+        """Return the hash of some bytes, 32 bytes."""
+        return hmac.digest(self._key, content, "sha256")
 
 
 def _make(path: Path) -> None:

@@ -27,6 +27,8 @@ _ROWS_A_TRANSACTION = 5_000
 
 _COLUMNS = ("scoring_run_id", "segment", "rank_value", "customer_key")
 # A list of a segment is ordered by the first of these that a customer has.
+# What says where a customer stands in them.
+PLACED_BY = ("segments", "value_at_risk", "clv", "churn_probability", "propensities")
 _RANKED_BY = ("value_at_risk", "clv", "churn_probability")
 
 

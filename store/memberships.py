@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import func, select, update
+from sqlalchemy import exists, func, select, update
 from sqlalchemy.orm import Session
 
-from store.bulk_load import load
 from store.bulk_read import read_blocks
-from store.customer_keys import among, between
+from store.customer_keys import between, conditions
 from store.engine import Database
+from store.handing_over import hand_over
+from store.outbox import SCORE_CHANGED, Audience
 from store.scores import published_run
-from store.tables import PublishedRun, Score, ScoringRun, SegmentMembership
-from store.tables.base import to_microseconds
+from store.tables import PublishedRun, RescoreRequest, Score, ScoringRun, SegmentMembership
+from store.transitions import STAYING, ScoredBy, Transition, numbers_of, write_transitions
 
-__all__ = ["history", "open_memberships", "record_published"]
+__all__ = ["history", "needed_runs", "open_memberships", "record_published"]
 
 # So many that the lock is held for under 100 ms even when all of them enter a segment.
 _CUSTOMERS_A_TRANSACTION = 1_000
-_KEYS_A_STATEMENT = 500
-
-_STAYING = "FROM segment_membership WHERE left_at IS NULL"
-_ENTERED = ("customer_key", "segment", "entered_at", "entered_run_id")
+# Telling one endpoint of it takes so many times as long.
+_DEARER_AN_ENDPOINT = 7
 
 
 def open_memberships(session: Session, customer_keys: NDArray[np.int64]) -> Mapping[str, NDArray[np.bool_]]:
@@ -43,8 +43,8 @@ def open_memberships(session: Session, customer_keys: NDArray[np.int64]) -> Mapp
     """
     position = {key: i for i, key in enumerate(customer_keys.tolist())}
     members: dict[str, NDArray[np.bool_]] = defaultdict(lambda: np.zeros(len(position), dtype=np.bool_))
-    for some in _among(list(position)):
-        for rows in read_blocks(session, f"SELECT customer_key, segment {_STAYING} AND customer_key {some}"):
+    for some in conditions(list(position)):
+        for rows in read_blocks(session, f"SELECT customer_key, segment {STAYING} AND customer_key {some}"):
             for key, segment in rows:
                 if key in position:
                     members[segment][position[key]] = True
@@ -57,60 +57,120 @@ def history(session: Session, customer_key: int) -> Sequence[SegmentMembership]:
     return session.scalars(query.order_by(SegmentMembership.entered_at.desc(), SegmentMembership.segment)).all()
 
 
-def record_published(database: Database, progress: Callable[[float], None] = lambda _: None) -> None:
-    """Write down who entered and who left a segment by the published run, and tell the share done.
+def record_published(
+    database: Database, progress: Callable[[float], None] = lambda _: None, *, now: Callable[[], datetime]
+) -> None:
+    """Write down who entered and who left a segment by the published run, and tell those who asked.
 
-    It works in short transactions and can be cut off anywhere: called again, it does what is left. It ends early when
-    another run is published meanwhile, whose recording then goes on from what is there.
+    It works in short transactions and can be cut off anywhere: called again, it does what is left, and tells nothing
+    twice. Several may be at it at once; another run is published only when all of it is done. Customers who wait to be
+    scored again, or have been since, are left to that, and so are those whom the run before has scored again while
+    this one was at work, who are asked for first: of them the run is behind what was told last.
+
+    Parameters
+    ----------
+    database : Database
+    progress : callable
+        Told the share done.
+    now : callable
+        Gives the instant from which a change is to be told.
     """
     with database.read() as session:
         run = published_run(session)
         if run is None or run.memberships_recorded or run.as_of is None:
             return
-        run_id, as_of = run.id, run.as_of
+        recording = _Recording(ScoredBy.of(run), run.as_of, run.replaced_run_id)
+        run_id, low = run.id, run.recorded_key
         highest = session.scalar(select(func.max(Score.customer_key)).where(Score.scoring_run_id == run_id)) or 0
-    for low in range(0, highest, _CUSTOMERS_A_TRANSACTION):
+    if not hand_over(database, run, now=now()):
+        return
+    while low < highest:
         with database.write() as session:
-            # Locked to the end of the transaction: on PostgreSQL, too, processes that record at once take turns.
+            # Locked to the end of the transaction: on PostgreSQL, too, processes that record at once take turns, and
+            # whoever scores customers again waits.
             if session.scalar(select(PublishedRun.scoring_run_id).with_for_update()) != run_id:
                 return
-            _record(session, run_id, as_of, low + 1, low + _CUSTOMERS_A_TRANSACTION)
-        progress(min((low + _CUSTOMERS_A_TRANSACTION) / highest, 1.0))
+            low = session.scalar(select(ScoringRun.recorded_key).where(ScoringRun.id == run_id)) or 0
+            audience = Audience.of(session.connection())
+            dearer = 1 + _DEARER_AN_ENDPOINT * len(audience.endpoints)
+            high = low + max(_CUSTOMERS_A_TRANSACTION // dearer, 1)
+            recording.record(session, low + 1, high, audience, now=now())
+        low = high
+        progress(min(low / highest, 1.0))
     with database.write() as session:
-        session.get_one(ScoringRun, run_id).memberships_recorded = True
+        session.execute(update(ScoringRun).where(ScoringRun.id == run_id).values(memberships_recorded=True))
 
 
-def _among(keys: Sequence[int]) -> Iterator[str]:
-    """Conditions that together find these customers by index: one range of neighbours, or some hundreds at a time."""
-    if len(keys) > _KEYS_A_STATEMENT and max(keys) - min(keys) < 2 * len(keys):
-        yield between(min(keys), max(keys))
-        return
-    for start in range(0, len(keys), _KEYS_A_STATEMENT):
-        yield among(keys[start : start + _KEYS_A_STATEMENT])
+def needed_runs(session: Session) -> set[int]:
+    """Return the published run, and the runs whose scores are what was told last of anybody."""
+    told = select(RescoreRequest.told_run_id).where(RescoreRequest.told_run_id.is_not(None)).distinct()
+    needed = {run_id for run_id in session.scalars(told) if run_id is not None}
+    run = published_run(session)
+    if run is not None:
+        needed.add(run.id)
+        if run.replaced_run_id is not None and not run.memberships_recorded:
+            needed.add(run.replaced_run_id)
+    return needed
 
 
-def _record(session: Session, run_id: int, as_of: datetime, low: int, high: int) -> None:
-    scored = (
-        f"SELECT customer_key, segments FROM score WHERE scoring_run_id = {{}} AND customer_key {between(low, high)}"
-    )
-    now_in = {
-        (key, segment)
-        for rows in read_blocks(session, scored, [run_id])
-        for key, segments in rows
-        for segment in segments.split()
-    }
-    staying = f"SELECT customer_key, segment, id {_STAYING} AND customer_key {between(low, high)}"
-    was_in = {(key, segment): stay for rows in read_blocks(session, staying) for key, segment, stay in rows}
-    left = [stay for place, stay in was_in.items() if place not in now_in]
-    if left:
+_NOWHERE = Transition("", "", None, None)
+
+
+class _Recording(NamedTuple):
+    """A published run that is being recorded."""
+
+    scored_by: ScoredBy
+    as_of: datetime
+    replaced_run_id: int | None
+
+    def record(self, session: Session, low: int, high: int, audience: Audience, *, now: datetime) -> None:
+        """Record the customers with keys from lowest to highest."""
+        run_id, of_range = self.scored_by.run_id, Score.customer_key.between(low, high)
+        request = RescoreRequest.customer_key
+        requested = session.scalars(select(request).where(request.between(low, high))).all()
+        tells_scores = audience.asks_for(SCORE_CHANGED)
+        before = numbers_of(session, self.replaced_run_id, of_range) if tells_scores else {}
+        after = numbers_of(session, run_id, of_range) if tells_scores else {}
+        scored = select(Score.customer_key, Score.segment, Score.segments, Score.rescored_at)
+        rows = session.execute(scored.where(Score.scoring_run_id == run_id, of_range)).all()
+        staying = f"SELECT DISTINCT customer_key {STAYING} AND customer_key {between(low, high)}"
+        # Whom the run does not know is in no segment any more.
+        transitions = {key: _NOWHERE for block in read_blocks(session, staying) for (key,) in block}
+        again = []
+        for key, segment, segments, rescored_at in rows:
+            transitions[key] = Transition(segment, segments, before.get(key), after.get(key))
+            if rescored_at is not None:
+                again.append(key)
+        for key in (*requested, *again):
+            transitions.pop(key, None)
+        held = write_transitions(
+            session,
+            transitions,
+            scored_by=self.scored_by,
+            as_of=self.as_of,
+            now=now,
+            audience=audience,
+            also_hold=requested,
+        )
+        self._leave(session, sorted(held.keys() & set(requested)))
+        session.execute(update(ScoringRun).where(ScoringRun.id == run_id).values(recorded_key=high))
+
+    def _leave(self, session: Session, requested: Sequence[int]) -> None:
+        """Write down what was told last of customers who wait to be scored again."""
+        if self.replaced_run_id is None or not requested:
+            return
+        request = RescoreRequest
+        again = exists().where(
+            Score.scoring_run_id == self.scored_by.run_id,
+            Score.customer_key == request.customer_key,
+            Score.rescored_at.is_not(None),
+        )
+        # In order of keys, as whoever asks for them does.
+        of_these = request.customer_key.in_(requested)
+        session.execute(select(request.customer_key).where(of_these).order_by(request.customer_key).with_for_update())
         session.execute(
-            update(SegmentMembership)
-            .where(SegmentMembership.id.in_(left))
-            .values(left_at=as_of, left_run_id=run_id)
+            update(request)
+            .where(of_these, request.told_run_id.is_(None), ~again)
+            .values(told_run_id=self.replaced_run_id)
             .execution_options(synchronize_session=False)
         )
-    entered = sorted(now_in - was_in.keys())
-    if entered:
-        keys, segments = zip(*entered, strict=True)
-        of_all = [[value] * len(entered) for value in (to_microseconds(as_of), run_id)]
-        load(session.connection(), "segment_membership", _ENTERED, [keys, segments, *of_all])

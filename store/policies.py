@@ -11,7 +11,15 @@ from sqlalchemy.orm import Session
 from store.exceptions import StoreError
 from store.tables import SegmentCutoffs, SegmentPolicyVersion
 
-__all__ = ["add_policy", "current_policy", "ensure_policy", "read_cutoffs", "read_policy", "write_cutoffs"]
+__all__ = [
+    "add_policy",
+    "current_policy",
+    "ensure_policy",
+    "find_policy",
+    "read_cutoffs",
+    "read_policy",
+    "write_cutoffs",
+]
 
 
 def add_policy(session: Session, policy: dict[str, Any], *, now: datetime) -> int:
@@ -37,6 +45,12 @@ def current_policy(session: Session) -> tuple[int, dict[str, Any]]:
     if newest is None:
         raise StoreError("No segment policy is stored yet. Run: regulars train")
     return newest.version, newest.policy
+
+
+def find_policy(session: Session) -> dict[str, Any] | None:
+    """Return the content of the policy in force, None before the first."""
+    newest = _newest(session)
+    return None if newest is None else newest.policy
 
 
 def read_policy(session: Session, version: int) -> dict[str, Any]:

@@ -10,12 +10,15 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from store.exceptions import PromotionRefusedError, UnknownModelError
+from store.outbox import MODEL_PROMOTED, Audience, Change
 from store.tables import ModelAlias, ModelPromotion, ModelVersion
 
 __all__ = [
     "AUC_TOLERANCE",
     "LOG_LOSS_TOLERANCE",
     "aliases",
+    "champions_before",
+    "churn_horizon",
     "find_version",
     "list_versions",
     "promote",
@@ -101,6 +104,29 @@ def find_version(session: Session, name: str = "champion") -> ModelVersion:
     return row
 
 
+def champions_before(session: Session, version: int) -> list[int]:
+    """Return the versions that were champion before this one, the latest first, each once."""
+    replaced: dict[int, int | None] = {}
+    query = select(ModelPromotion).where(ModelPromotion.rolled_back_at.is_(None)).order_by(ModelPromotion.id)
+    for row in session.scalars(query):
+        replaced[row.version] = row.replaced_version
+    found = [version]
+    while (before := replaced.get(found[-1])) is not None and before not in found:
+        found.append(before)
+    return found[1:]
+
+
+def churn_horizon(session: Session) -> int | None:
+    """Return within how many days without a purchase a customer has left, by the champion; None where none says so."""
+    champion = aliases(session).get("champion")
+    report = {} if champion is None else session.get_one(ModelVersion, champion).report
+    churn = report.get("targets", {}).get("churn", {}).get("target", {})
+    if churn.get("kind") != "inactivity":
+        return None
+    days: int | None = churn.get("horizon_days") or report.get("settings", {}).get("horizon_days")
+    return days
+
+
 def promote(session: Session, version: int | None = None, *, force: bool = False, now: datetime) -> ModelVersion:
     """Make a version (the challenger by default) the champion.
 
@@ -126,6 +152,7 @@ def promote(session: Session, version: int | None = None, *, force: bool = False
     session.add(ModelPromotion(version=row.version, replaced_version=champion, promoted_at=now, forced=force))
     _drop_challenger(session, row.version)
     session.flush()
+    _tell(session, row.version, champion, now=now, rolled_back=False)
     return row
 
 
@@ -150,7 +177,14 @@ def rollback(session: Session, *, now: datetime) -> ModelVersion:
     session.merge(ModelAlias(alias="champion", version=last.replaced_version))
     _drop_challenger(session, last.replaced_version)
     session.flush()
+    _tell(session, last.replaced_version, champion, now=now, rolled_back=True)
     return find_version(session)
+
+
+def _tell(session: Session, version: int, replaced: int | None, *, now: datetime, rolled_back: bool) -> None:
+    data = {"model_version": version, "replaced_version": replaced, "rolled_back": rolled_back}
+    connection = session.connection()
+    Audience.of(connection).write(connection, [Change(MODEL_PROMOTED, None, data)], now=now)
 
 
 def _drop_challenger(session: Session, champion: int) -> None:

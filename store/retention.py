@@ -8,7 +8,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, exists, func, select, tuple_
+from sqlalchemy import ColumnElement, and_, exists, func, select, tuple_, update
 from sqlalchemy.orm import Session, aliased
 
 from store.bulk_read import read_blocks
@@ -16,18 +16,25 @@ from store.customer_keys import among, between, highest_key
 from store.deletion import Deletions, deleting
 from store.engine import Database
 from store.event_rows import REFUND_EVENTS
+from store.memberships import needed_runs
 from store.tables import (
     Base,
+    Campaign,
+    CampaignAssignment,
+    Contact,
     CustomerAttribute,
     EventType,
     OrderLine,
-    PublishedRun,
+    OutboxEvent,
     RejectedRow,
+    ReplacedAttribute,
     Score,
     ScoringRun,
     SegmentListing,
     SegmentMembership,
     SourceActivity,
+    SupersededScore,
+    WebhookDelivery,
 )
 from store.tables.base import to_microseconds
 
@@ -49,14 +56,18 @@ class Pruned:
         Orders with all that names them are several.
     order_lines : int
     attribute_versions : int
-        Which a newer one had superseded by then.
+        Which a newer one had superseded by then, or replaced.
     memberships : int
         Stays in segments that had ended by then.
     rejected_rows : int
     source_hours : int
         Hours of a source's activity.
     scores, listings : int
-        Of runs that finished before then, but for the published one.
+        Of runs that finished before then, but for the published one. How far such a run came true stays known.
+    assignments, contacts : int
+        Of campaigns; the effect that was counted stays.
+    deliveries, outbox_events : int
+        To endpoints, of changes made before then; what is still to be delivered stays.
     """
 
     events: int
@@ -67,6 +78,10 @@ class Pruned:
     source_hours: int
     scores: int
     listings: int
+    assignments: int
+    contacts: int
+    deliveries: int
+    outbox_events: int
 
     @property
     def total(self) -> int:
@@ -80,6 +95,10 @@ class Pruned:
             + self.source_hours
             + self.scores
             + self.listings
+            + self.assignments
+            + self.contacts
+            + self.deliveries
+            + self.outbox_events
         )
 
 
@@ -111,19 +130,26 @@ def prune(
     Pruned
     """
     with deleting(database) as deletions:
+        if not dry_run:
+            _settle_campaigns(database, before)
         pruning = _Pruning(database, None if dry_run else deletions, before)
         events, lines = pruning.events(progress)
         return Pruned(
             events=events,
             order_lines=lines,
-            attribute_versions=pruning.attribute_versions(),
+            attribute_versions=pruning.attribute_versions()
+            + pruning.rows(ReplacedAttribute, ReplacedAttribute.learnt_at < to_microseconds(before)),
             memberships=pruning.rows(SegmentMembership, SegmentMembership.left_at < before),
             rejected_rows=pruning.rows(RejectedRow, RejectedRow.received_at < before),
             source_hours=pruning.rows(
                 SourceActivity, SourceActivity.hour < to_microseconds(before) // _MICROSECONDS_AN_HOUR
             ),
             listings=pruning.of_old_runs(SegmentListing),
-            scores=pruning.of_old_runs(Score),
+            scores=pruning.of_old_runs(Score) + pruning.of_old_runs(SupersededScore),
+            assignments=pruning.rows(CampaignAssignment, CampaignAssignment.assigned_at < before),
+            contacts=pruning.rows(Contact, Contact.contacted_at < before),
+            deliveries=pruning.deliveries(),
+            outbox_events=pruning.outbox_events(),
         )
 
 
@@ -179,15 +205,15 @@ class _Pruning:
             total += self._delete(version, [tuple(row) for row in found])
         return total
 
-    def of_old_runs(self, table: type[Score] | type[SegmentListing]) -> int:
-        """Delete what old scoring runs say of customers, but for the published one."""
-        published = select(PublishedRun.scoring_run_id)
+    def of_old_runs(self, table: type[Score] | type[SegmentListing] | type[SupersededScore]) -> int:
+        """Delete what old scoring runs say of customers, but for those that lists or what is told still need."""
         with self._database.read() as session:
             runs = session.scalars(
                 select(ScoringRun.id)
-                .where(ScoringRun.finished_at < self._before, ScoringRun.id.not_in(published))
+                .where(ScoringRun.finished_at < self._before, ScoringRun.id.not_in(needed_runs(session)))
                 .order_by(ScoringRun.id)
             ).all()
+        self._mark_pruned(runs)
         total = 0
         for run_id in runs:
             of_run = table.scoring_run_id == run_id
@@ -197,6 +223,29 @@ class _Pruning:
                 with self._database.read() as session:
                     total += session.scalar(select(func.count()).select_from(table).where(of_run)) or 0
         return total
+
+    def _mark_pruned(self, runs: Sequence[int]) -> None:
+        """Mark runs before anything of them goes, so that whoever reads their lists ends instead of missing rows."""
+        if self._deletions is None or not runs:
+            return
+        with self._deletions.transaction() as connection:
+            connection.execute(
+                update(ScoringRun)
+                .where(ScoringRun.id.in_(runs), ScoringRun.is_pruned.is_(False))
+                .values(is_pruned=True)
+            )
+
+    def deliveries(self) -> int:
+        """Delete what has been delivered, or given up, of old changes."""
+        of_old = exists().where(OutboxEvent.id == WebhookDelivery.event_id, OutboxEvent.occurred_at < self._before)
+        return self.rows(WebhookDelivery, and_(WebhookDelivery.status != "pending", of_old))
+
+    def outbox_events(self) -> int:
+        """Delete old changes of which nothing is left to be delivered."""
+        delivery = exists().where(WebhookDelivery.event_id == OutboxEvent.id)
+        if self._deletions is None:
+            delivery = delivery.where(WebhookDelivery.status == "pending")
+        return self.rows(OutboxEvent, and_(OutboxEvent.occurred_at < self._before, ~delivery))
 
     def rows(self, table: type[Base], is_old: ColumnElement[bool]) -> int:
         """Delete the rows that meet a condition which no index serves: all are gone through in short reads."""
@@ -230,6 +279,16 @@ class _Pruning:
             with self._database.read() as session:
                 total += session.scalar(query) or 0
         return total
+
+
+def _settle_campaigns(database: Database, before: datetime) -> None:
+    """Let the effect of old campaigns stay as it is: what it would be counted from anew is about to go."""
+    with database.write() as session:
+        session.execute(
+            update(Campaign)
+            .where(Campaign.assigned_at < before, Campaign.pruned_at.is_(None))
+            .values(pruned_at=before, effect_due_at=None)
+        )
 
 
 def _old_events(session: Session, low: int, high: int, before: datetime) -> list[int]:

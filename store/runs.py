@@ -30,10 +30,13 @@ def queue_training(session: Session, settings: dict[str, Any], *, now: datetime)
 def queue_scoring(session: Session, *, now: datetime, as_of: datetime | None = None) -> ScoringRun:
     """Queue a scoring of all customers with the champion; `as_of` None stands for the setting, or now.
 
-    A run that is still queued for the same is returned instead of a second one.
+    A run that is still queued for the same is returned instead of a second one, unless it has begun before: it may
+    have read customers already.
     """
     waiting = session.scalars(
-        select(ScoringRun).where(ScoringRun.status == "queued", ScoringRun.as_of == as_of)
+        select(ScoringRun).where(
+            ScoringRun.status == "queued", ScoringRun.as_of == as_of, ScoringRun.model_version.is_(None)
+        )
     ).first()
     if waiting is not None:
         return waiting
@@ -63,8 +66,9 @@ def heartbeat(session: Session, kind: type[Run], run_id: int, *, now: datetime) 
 
 
 def fail_run(session: Session, kind: type[Run], run_id: int, error: str, *, now: datetime) -> None:
-    """End a run with what went wrong."""
-    session.execute(update(kind).where(kind.id == run_id).values(status="failed", error=error, finished_at=now))
+    """End a run with what went wrong, unless another process has completed it meanwhile."""
+    failed = update(kind).where(kind.id == run_id, kind.status != "completed")
+    session.execute(failed.values(status="failed", error=error, finished_at=now))
 
 
 def requeue_gone(session: Session, kind: type[Run], *, now: datetime) -> int:

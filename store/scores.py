@@ -8,20 +8,22 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import delete, select, tuple_, update
+from sqlalchemy import ColumnElement, delete, select, tuple_
 from sqlalchemy.orm import Session
 
-from store import drivers
+from store import drivers, quality
 from store.bulk_load import load
+from store.bulk_read import read_blocks
+from store.customer_keys import between
 from store.engine import Database
 from store.exceptions import StoreError
 from store.listings import Places, places_of
-from store.tables import PublishedRun, Score, ScoringRun, SegmentListing
+from store.tables import PublishedRun, Score, ScoringRun, SegmentListing, SupersededScore
 
 __all__ = [
     "SCORE_COLUMNS",
     "begin",
-    "publish",
+    "primary_segments",
     "published_run",
     "require_published_run",
     "stored_score",
@@ -30,26 +32,64 @@ __all__ = [
 
 # So many rows that the lock is held for well under 100 ms.
 _ROWS_A_TRANSACTION = 1_000
+_ABOVE_ALL_KEYS = 2**31 - 1
 
 SCORE_COLUMNS = tuple(
-    column.name for column in Score.__table__.columns if column.name not in ("scoring_run_id", "customer_key")
+    column.name
+    for column in Score.__table__.columns
+    if column.name not in ("scoring_run_id", "customer_key", "rescored_at")
 )
 
 
-def begin(database: Database, run_id: int, *, as_of: datetime, model_version: int, policy_version: int) -> None:
-    """Write down what a run scores with; what an interrupted attempt left is removed."""
-    for table in (SegmentListing, Score):
-        key = table.__table__.primary_key
-        some = select(*key).where(table.scoring_run_id == run_id).limit(_ROWS_A_TRANSACTION)
-        remove = delete(table).where(tuple_(*key).in_(some)).returning(table.customer_key)
-        removed = True
-        while removed:
-            with database.write() as session:
-                removed = bool(session.scalars(remove, execution_options={"synchronize_session": False}).all())
+def begin(
+    database: Database,
+    run_id: int,
+    *,
+    as_of: datetime,
+    model_version: int,
+    policy_version: int,
+    done: Sequence[tuple[int, int]] = (),
+) -> None:
+    """Write down what a run scores with; what an interrupted attempt left is removed, but for ranges that it has done.
+
+    Parameters
+    ----------
+    database : Database
+    run_id : int
+    as_of : datetime
+    model_version, policy_version : int
+    done : sequence of (lowest key, highest key)
+        Ascending.
+    """
+    for listed in (SegmentListing, SupersededScore):
+        _remove(database, listed, run_id)
+    low = 0
+    for lowest, highest in (*done, (_ABOVE_ALL_KEYS, _ABOVE_ALL_KEYS)):
+        if lowest > low:
+            _remove(database, Score, run_id, Score.customer_key.between(low, lowest - 1))
+        low = highest + 1
     with database.write() as session:
         drivers.clear(session, run_id)
-        values = {"as_of": as_of, "model_version": model_version, "policy_version": policy_version}
-        session.execute(update(ScoringRun).where(ScoringRun.id == run_id).values(**values))
+        quality.clear_drift(session, run_id)
+        run = session.get_one(ScoringRun, run_id)
+        run.as_of, run.model_version, run.policy_version = as_of, model_version, policy_version
+        if not done:
+            run.read_since = run.started_at
+
+
+def _remove(
+    database: Database,
+    table: type[Score] | type[SegmentListing] | type[SupersededScore],
+    run_id: int,
+    *which: ColumnElement[bool],
+) -> None:
+    key = table.__table__.primary_key
+    some = select(*key).where(table.scoring_run_id == run_id, *which).limit(_ROWS_A_TRANSACTION)
+    remove = delete(table).where(tuple_(*key).in_(some)).returning(table.customer_key)
+    removed = True
+    while removed:
+        with database.write() as session:
+            removed = bool(session.scalars(remove, execution_options={"synchronize_session": False}).all())
 
 
 def write(
@@ -85,17 +125,6 @@ def write(
     return places_of(customer_keys, columns)
 
 
-def publish(database: Database, run_id: int, *, n_customers: int, aggregates: dict[str, Any], now: datetime) -> None:
-    """Complete a run and show it in every list at once."""
-    with database.write() as session:
-        session.execute(
-            update(ScoringRun)
-            .where(ScoringRun.id == run_id)
-            .values(status="completed", finished_at=now, n_customers=n_customers, aggregates=aggregates)
-        )
-        session.merge(PublishedRun(id=1, scoring_run_id=run_id))
-
-
 def published_run(session: Session) -> ScoringRun | None:
     """Return the run that lists show, None before the first."""
     return session.scalars(
@@ -109,6 +138,16 @@ def require_published_run(session: Session) -> ScoringRun:
     if run is None:
         raise StoreError("No customer has been scored yet. Run: regulars score")
     return run
+
+
+def primary_segments(session: Session, run_id: int | None, low: int, high: int) -> dict[int, str]:
+    """Return what a run has as primary segment of the customers with keys from low to high; nothing without a run."""
+    if run_id is None:
+        return {}
+    statement = (
+        f"SELECT customer_key, segment FROM score WHERE scoring_run_id = {{}} AND customer_key {between(low, high)}"
+    )
+    return {key: segment for rows in read_blocks(session, statement, [run_id]) for key, segment in rows}
 
 
 def stored_score(session: Session, customer_key: int) -> Score | None:

@@ -63,12 +63,27 @@ class Settings(BaseSettings):
         0.1, ge=0, le=10, description="Yearly discount rate of future margin in clv (.1 is 10 %)."
     )
     clv_horizon_days: int = Field(365, ge=1, le=7300, description="Days ahead that clv counts.")
+    adopt_save_rate: bool = Field(
+        True,
+        description="Whether a save rate that a campaign has measured well enough replaces the one in the segment "
+        "policy by itself; if not, an administrator decides.",
+    )
     retention_days: int | None = Field(
         None,
         ge=1,
         le=36_500,
         description="Days after which workers delete what has happened; empty keeps all. Counted from now, whatever "
         "`REGULARS_AS_OF` says.",
+    )
+    receipt_days: int = Field(
+        400, ge=1, le=36_500, description="Days for which a score can be computed again by its receipt."
+    )
+    batch_processes: int = Field(
+        2,
+        ge=0,
+        le=64,
+        description="Processes that score large batches beside each process that serves, begun when the first one is "
+        "asked for; 0: none.",
     )
     host: str = Field("127.0.0.1", description="Address to serve on; without any key only loopback such as this.")
     port: int = Field(8000, ge=1, le=65535, description="Port to serve on.")
@@ -99,6 +114,12 @@ class Settings(BaseSettings):
     log_format: str = Field("console", pattern="^(console|json)$", description="`console` for people, `json` for logs.")
     worker_poll_seconds: float = Field(
         1.0, gt=0, le=60, description="How often a worker looks for queued training and scoring runs."
+    )
+
+    webhook_allow_private: bool = Field(
+        False,
+        description="Whether webhooks may go to private and local addresses too, such as another service of the same "
+        "network; else to the public internet only.",
     )
 
     @field_validator("database_url")

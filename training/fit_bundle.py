@@ -10,7 +10,6 @@ from typing import Any
 
 from features.event_log import EventLog
 from features.targets import CHURN, DEFAULT_TARGETS, Target, TargetSet
-from features.windows import Snapshot
 from models.bundle import Bundle
 from models.clv import ClvTerms
 from models.exceptions import ModelError
@@ -166,7 +165,12 @@ def fit_bundle(
         report=report,
     )
     progress("Finding cut-offs", 0.0)
-    bundle = replace(bundle, cutoffs=_cutoffs(bundle, policy, history.log, end))
+    at_end = score(bundle, policy, bundle.cutoffs, history.log, {}, end)
+    bundle = replace(
+        bundle,
+        cutoffs=find_cutoffs(policy, **at_end.for_cutoffs()),
+        distributions=at_end.distributions(),
+    )
     progress("Finding cut-offs", 1.0)
     story.step("cut-offs")
     metrics = {
@@ -174,11 +178,6 @@ def fit_bundle(
         "champion": leading.champion,
     }
     return Training(bundle, metrics, story.told)
-
-
-def _cutoffs(bundle: Bundle, policy: SegmentPolicy, log: EventLog, end: Snapshot) -> Cutoffs:
-    scores = score(bundle, policy, bundle.cutoffs, log, {}, end)
-    return find_cutoffs(policy, **scores.for_cutoffs())
 
 
 def _asked(

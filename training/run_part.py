@@ -6,11 +6,14 @@ many processes there are: each customer is scored alone, and sums are merged in 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import hashlib
+import json
+from collections.abc import Generator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, partial
+from importlib.metadata import version
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -20,9 +23,12 @@ from models.bundle import Bundle, load_bundle
 from models.scoring import score
 from models.segments import Cutoffs, SegmentPolicy
 from store import scores
+from store.child_process import end_with_parent
 from store.engine import Database
 from store.events import read_range
 from store.memberships import open_memberships
+from store.scoring_parts import read_places, read_sums, write_part
+from training.part_sums import from_bytes, to_bytes
 from training.run_sums import RunSums
 
 __all__ = ["PartScorer", "RunPart"]
@@ -47,6 +53,10 @@ class RunPart:
     cutoffs : Cutoffs
     as_of : datetime
     run_id : int
+    run_before : int or None
+        The published one; None before the first.
+    claimed_at : datetime or None
+        The run's `started_at` when this process took it.
     """
 
     database_url: str
@@ -56,6 +66,21 @@ class RunPart:
     cutoffs: Cutoffs
     as_of: datetime
     run_id: int
+    run_before: int | None
+    claimed_at: datetime | None
+
+    @property
+    def terms(self) -> str:
+        """What decides scores and sums beside the events: parts of a run go together only where it is the same."""
+        said = {
+            "version": version("regulars"),
+            "bundle": self.bundle_hash,
+            "policy": self.policy.to_dict(),
+            "cutoffs": self.cutoffs.to_dict(),
+            "as_of": self.as_of.isoformat(),
+            "run_before": self.run_before,
+        }
+        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +97,36 @@ class PartScorer:
         sums = RunSums.of_nobody(self.bundle)
         customers, log = read_range(self.database, low, high, calendar, self.bundle.events_with_properties)
         if not customers.customer_ids:
+            self._write(sums, low, high)
             return sums
         with self.database.read() as session:
             memberships = open_memberships(session, customers.keys)
+            before = scores.primary_segments(session, part.run_before, low, high)
         found = score(self.bundle, part.policy, part.cutoffs, log, memberships, Snapshot.at(part.as_of, calendar))
         places = scores.write(self.database, part.run_id, customers.keys, found.columns())
         sums.add(found, places)
+        sums.notes.add(customers.keys, found.primary, before, log.attributes)
+        self._write(sums, low, high)
         return sums
 
-    def in_order(self, ranges: Sequence[tuple[int, int]], n_processes: int) -> Iterator[RunSums]:
+    def restore(self, low: int, high: int) -> RunSums:
+        """Return the sums of a range that an earlier attempt has done."""
+        with self.database.read() as session:
+            stored = read_sums(session, self.part.run_id, low)
+            places = read_places(session, self.part.run_id, low, high)
+        return from_bytes(stored, self.bundle, places)
+
+    def _write(self, sums: RunSums, low: int, high: int) -> None:
+        write_part(
+            self.database,
+            self.part.run_id,
+            claimed_at=self.part.claimed_at,
+            keys=(low, high),
+            terms=self.part.terms,
+            sums=to_bytes(sums),
+        )
+
+    def in_order(self, ranges: Sequence[tuple[int, int]], n_processes: int) -> Generator[RunSums]:
         """Score the customers of each range of keys, and give their sums in the order of the ranges.
 
         Parameters
@@ -95,7 +141,7 @@ class PartScorer:
                 yield self.score(low, high)
             return
         # Begun anew rather than forked: neither LightGBM's threads nor an open database survives a fork.
-        with ProcessPoolExecutor(n_processes, mp_context=get_context("spawn")) as pool:
+        with ProcessPoolExecutor(n_processes, get_context("spawn"), initializer=end_with_parent) as pool:
             try:
                 yield from pool.map(partial(_score_elsewhere, self.part), *zip(*ranges, strict=True))
             except BaseException:

@@ -1,6 +1,8 @@
 """The worker: executes queued training and scoring runs, one at a time, until it is told to stop.
 
-Beside that it goes on with erasures that were cut off, and once a day deletes what is older than may be kept.
+In threads of their own it scores customers again of whom something new has come, and delivers webhooks. Between runs it
+counts the effect of campaigns, looks whether scores of runs whose horizon has passed came true, goes on with erasures
+that were cut off, and once a day deletes what is older than may be kept.
 
 Texts of errors may hold customers' ids, so that only their type and place are logged; the text of what a run fails with
 stands in its row.
@@ -8,53 +10,79 @@ stands in its row.
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from threading import Event
 from typing import Any
 
 import structlog
-from sqlalchemy.exc import DBAPIError
 
 from store import runs
+from store.campaigns import due_campaigns, put_off
 from store.engine import Database
 from store.erasure import resume_erasures
-from store.exceptions import StoreError
+from store.memberships import record_published
 from store.retention import prune
 from store.settings import Settings
 from store.tables import ScoringRun, TrainingRun
+from training.delivery import deliver
 from training.execution import EXPECTED_ERRORS, executing
+from training.loops import MAY_PASS, Loop, places, running
+from training.measure import measure_campaign
+from training.rescoring import Rescorer
 from training.score_all import run_scoring
+from training.stored_quality import compare_due
 from training.train import run_training
 
-__all__ = ["run_next", "work"]
+__all__ = ["measure_due", "run_next", "work"]
 
 _BETWEEN_PRUNINGS = timedelta(days=1)
 # Whoever asks for an erasure begins it; a worker is there for what was cut off.
 _BETWEEN_ERASURES, _WHILE_ERASURES_WAIT = timedelta(hours=1), timedelta(minutes=1)
+_BETWEEN_COMPARISONS = timedelta(days=1)
 _AFTER_A_FAILURE = timedelta(minutes=1)
-
-# Of a database or a disk; later it may be over, and meanwhile runs are executed.
-_MAY_PASS = (DBAPIError, StoreError, OSError)
+_AFTER_NOT_MEASURED = timedelta(hours=1)
+# Between looks for customers to be scored again: a list is so much behind, and the time that it takes.
+_SECONDS_BETWEEN_RESCORES = 0.25
 
 _log = structlog.get_logger()
 
 
 def work(database: Database, settings: Settings, *, stop: Event, now: Callable[[], datetime]) -> None:
     """Execute queued runs until `stop` is set; runs whose process is gone are queued again."""
-    erasures_due = pruning_due = now()
+
+    def deliver_until_stopped() -> bool:
+        deliver(database, settings, stop=stop, now=now)
+        return False
+
+    beside = [
+        Loop("rescoring", Rescorer(database, settings, now=now).step, _SECONDS_BETWEEN_RESCORES),
+        Loop("delivery", deliver_until_stopped, settings.worker_poll_seconds),
+    ]
+    with running(beside, stop=stop):
+        _execute_runs(database, settings, stop=stop, now=now)
+
+
+def _execute_runs(database: Database, settings: Settings, *, stop: Event, now: Callable[[], datetime]) -> None:
+    """Execute queued runs, and between them what is due."""
+    erasures_due = pruning_due = comparison_due = now()
     while not stop.is_set():
         try:
             if now() >= erasures_due:
                 erasures_due = now() + _go_on_with_erasures(database)
+            # Before what is too old goes.
+            if now() >= comparison_due:
+                comparison_due = now() + _compare(database, settings, now=now())
             if now() >= pruning_due:
                 pruning_due = now() + _prune(database, settings, now=now())
             _requeue_gone(database, now=now)
+            # Of a run whose process ended just after it was published; mostly it is one look.
+            record_published(database, now=now)
             while not stop.is_set() and run_next(database, settings, now=now):
                 # What is being erased may have waited for this run, which began before.
                 erasures_due = now()
-        except _MAY_PASS as error:
+            measure_due(database, settings, now=now)
+        except MAY_PASS as error:
             # A database that is away, or locked for long, may be back at the next look.
             _log.warning("database_unavailable", error=type(error).__name__)
         stop.wait(settings.worker_poll_seconds)
@@ -78,16 +106,44 @@ def run_next(database: Database, settings: Settings, *, now: Callable[[], dateti
     return False
 
 
+def measure_due(database: Database, settings: Settings, *, now: Callable[[], datetime]) -> None:
+    """Count the effect of the campaigns that are due; one that can't be counted is due again in an hour."""
+    with database.read() as session:
+        due = due_campaigns(session, now=now())
+    for campaign_id in due:
+        try:
+            measured = measure_campaign(database, settings, campaign_id, now=now())
+        except EXPECTED_ERRORS as error:
+            _log.warning("campaign_not_measured", campaign=campaign_id, error=type(error).__name__)
+            with database.write() as session:
+                put_off(session, campaign_id, until=now() + _AFTER_NOT_MEASURED)
+        else:
+            _log.info("campaign_measured", campaign=campaign_id, open=measured.effect.open)
+
+
 def _go_on_with_erasures(database: Database) -> timedelta:
     """Do what can be done of erasures, and return after how long to look again."""
     try:
         left = resume_erasures(database)
-    except _MAY_PASS as error:
-        _log.warning("erasures_interrupted", error=type(error).__name__, at=_places(error))
+    except MAY_PASS as error:
+        _log.warning("erasures_interrupted", error=type(error).__name__, at=places(error))
         return _AFTER_A_FAILURE
     if left:
         _log.info("erasures_wait", customers=left)
     return _WHILE_ERASURES_WAIT if left else _BETWEEN_ERASURES
+
+
+def _compare(database: Database, settings: Settings, *, now: datetime) -> timedelta:
+    """Compare one run whose horizon has passed with what came about; return after how long to look for another."""
+    try:
+        compared = compare_due(database, settings, now=now, most=1)
+    except (*MAY_PASS, *EXPECTED_ERRORS) as error:
+        _log.warning("comparison_failed", error=type(error).__name__, at=places(error))
+        return _BETWEEN_COMPARISONS
+    for run_id in compared:
+        _log.info("run_compared", run=run_id)
+    # Others may wait; between them is time for what was queued.
+    return timedelta() if compared else _BETWEEN_COMPARISONS
 
 
 def _prune(database: Database, settings: Settings, *, now: datetime) -> timedelta:
@@ -95,8 +151,8 @@ def _prune(database: Database, settings: Settings, *, now: datetime) -> timedelt
     if settings.retention_days is not None:
         try:
             pruned = prune(database, before=now - timedelta(days=settings.retention_days))
-        except _MAY_PASS as error:
-            _log.warning("pruning_interrupted", error=type(error).__name__, at=_places(error))
+        except MAY_PASS as error:
+            _log.warning("pruning_interrupted", error=type(error).__name__, at=places(error))
             return _AFTER_A_FAILURE
         _log.info("pruned", rows=pruned.total)
     return _BETWEEN_PRUNINGS
@@ -125,10 +181,6 @@ def _execute(
     except EXPECTED_ERRORS as error:
         _log.warning("run_failed", table=kind.__tablename__, run=run.id, error=type(error).__name__)
     except Exception as error:  # noqa: BLE001  # a worker outlives whatever one run does, and the log keeps it
-        _log.error("run_broke", table=kind.__tablename__, run=run.id, error=type(error).__name__, at=_places(error))
+        _log.error("run_broke", table=kind.__tablename__, run=run.id, error=type(error).__name__, at=places(error))
     else:
         _log.info("run_completed", table=kind.__tablename__, run=run.id)
-
-
-def _places(error: BaseException) -> list[str]:
-    return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)]

@@ -12,13 +12,15 @@ from markupsafe import Markup
 
 from features.targets import CHURN
 from models.charts import gain_curve
-from service.deps import OpenDatabase, TheSettings
+from service.deps import OpenDatabase, TheScorer, TheSettings
 from service.pages.links import href
 from service.pages.ranked import ROWS_A_PAGE, RankedRow, ranked_rows
 from service.pages.templating import render
-from service.parameters import CursorText, FormBudget
-from service.published_list import PublishedList, list_of_segment, read_page
-from service.run_aggregates import BudgetOutcome, RankedBy
+from service.parameters import CursorText, FormBudget, IncludeContacted
+from service.published_list import PublishedList
+from service.run_aggregates import BudgetOutcome, HeldOutTotals, RankedBy
+from service.segment_rules import save_rate_in_words
+from service.work_list import AT_RISK, WorkListing, read_work_page
 
 __all__ = ["AtRiskPage", "router"]
 
@@ -49,6 +51,16 @@ class AtRiskPage:
         What they are expected to bring.
     save_rate, contact_cost : float
         By the policy.
+    save_rate_source : str
+        Whether the save rate is assumed or measured, and where.
+    held_out : HeldOutTotals
+        Of the whole list.
+    held_out_share, recent_contact_days : float, int
+        By the policy.
+    include_contacted : bool
+        Whether those contacted of late are shown.
+    contacted_href : str
+        The same list with them, or without.
     gain_chart : Markup or None
         Value at risk by number of contacts; None without clv.
     rows : tuple of RankedRow
@@ -77,6 +89,12 @@ class AtRiskPage:
     outcome: BudgetOutcome | None
     save_rate: float
     contact_cost: float
+    save_rate_source: str
+    held_out: HeldOutTotals
+    held_out_share: float
+    recent_contact_days: int
+    include_contacted: bool
+    contacted_href: str
     gain_chart: Markup | None
     rows: tuple[RankedRow, ...]
     next_href: str | None
@@ -92,13 +110,19 @@ class AtRiskPage:
 
 @router.get("/", response_class=HTMLResponse)
 def show_at_risk(
-    database: OpenDatabase, settings: TheSettings, budget: FormBudget = None, cursor: CursorText = None
+    database: OpenDatabase,
+    settings: TheSettings,
+    scorer: TheScorer,
+    budget: FormBudget = None,
+    include_contacted: IncludeContacted = False,
+    cursor: CursorText = None,
 ) -> HTMLResponse:
     """Show the customers at risk, the most value at risk first."""
-    listing = list_of_segment("at_risk")
+    asked = WorkListing(as_of=scorer.as_of(), budget=budget, include_contacted=include_contacted)
     with database.read() as session:
-        page, published = read_page(session, listing, limit=ROWS_A_PAGE, cursor=cursor, budget=budget)
-    totals = published.aggregates.segments[listing.name]
+        page, published, outcome = read_work_page(session, asked, limit=ROWS_A_PAGE, cursor=cursor)
+    totals, policy = published.aggregates.segments[AT_RISK.name], published.policy
+    query = {"budget": budget, "include_contacted": "true" if include_contacted else None}
     return render(
         AtRiskPage(
             customers=totals.customers,
@@ -110,16 +134,22 @@ def show_at_risk(
             timezone=settings.timezone,
             model_version=page.run.model_version,
             currency=published.aggregates.currency,
-            rule=published.rules[listing.name],
+            rule=published.rules[AT_RISK.name],
             budget=budget,
-            outcome=None if budget is None else published.aggregates.outcome(budget, published.policy),
-            save_rate=published.policy.save_rate,
-            contact_cost=published.policy.contact_cost,
+            outcome=outcome,
+            save_rate=policy.save_rate,
+            contact_cost=policy.contact_cost,
+            save_rate_source=save_rate_in_words(policy),
+            held_out=published.aggregates.held_out,
+            held_out_share=policy.held_out_share,
+            recent_contact_days=policy.recent_contact_days,
+            include_contacted=include_contacted,
+            contacted_href=href("/", budget=budget, include_contacted=None if include_contacted else "true"),
             gain_chart=_gain_chart(published, budget) if published.aggregates.has_clv else None,
-            rows=ranked_rows(page.rows, listing, published),
-            next_href=page.next_cursor and href("/", budget=budget, cursor=page.next_cursor),
-            first_href=cursor and href("/", budget=budget),
-            export_href=href("/v1/at-risk", format="csv", budget=budget),
+            rows=ranked_rows(page.rows, AT_RISK, published),
+            next_href=page.next_cursor and href("/", **query, cursor=page.next_cursor),
+            first_href=cursor and href("/", **query),
+            export_href=href("/v1/at-risk", format="csv", **query),
             caveats=published.aggregates.caveats,
         )
     )

@@ -261,4 +261,5 @@ def _listed(session: Session, key: int) -> ListedScore | None:
     run, score = published_run(session), stored_score(session, key)
     if run is None or score is None:
         return None
-    return ListedScore(read_run(session, run).explained(score), run.as_of, run.model_version)
+    published = read_run(session, run)
+    return ListedScore(published.explained(score), published.as_of(score), run.model_version)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from service.pages.links import customer_href
 from service.published_list import Listing, PublishedList
@@ -16,7 +17,10 @@ ROWS_A_PAGE = 50
 
 @dataclass(frozen=True, slots=True)
 class RankedRow:
-    """One row of a list; `share` is what it is ranked by as a share of the largest on this page."""
+    """One row of a list; `share` is what it is ranked by as a share of the largest on this page.
+
+    `held_out` and `contacted_at` are of the at-risk list only.
+    """
 
     position: int
     customer_id: str
@@ -27,6 +31,8 @@ class RankedRow:
     clv: float | None
     days_since_last_purchase: int | None
     sentence: str | None
+    held_out: bool = False
+    contacted_at: datetime | None = None
 
 
 def ranked_rows(rows: Sequence[ScoreRow], listing: Listing, published: PublishedList) -> tuple[RankedRow, ...]:
@@ -47,6 +53,8 @@ def ranked_rows(rows: Sequence[ScoreRow], listing: Listing, published: Published
             clv=row.score.clv,
             days_since_last_purchase=row.score.days_since_last_purchase,
             sentence=None if told is None else told.sentence,
+            held_out=row.held_out,
+            contacted_at=row.contacted_at,
         )
         for row, rank, probability, told in zip(rows, ranks, probabilities, explained, strict=True)
     )

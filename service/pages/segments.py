@@ -12,12 +12,13 @@ from fastapi.responses import HTMLResponse
 from service.deps import OpenDatabase, TheSettings
 from service.explained import Explanation
 from service.pages.links import customer_href, href, propensity_href
+from service.pages.moves import MovesTable
 from service.pages.ranked import ROWS_A_PAGE, titled
 from service.pages.templating import render
 from service.parameters import CursorText, SegmentName
 from service.published_list import PublishedList, list_of_segment, read_page, read_published
 from service.run_aggregates import RankedBy, SegmentTotals
-from service.segment_rules import TITLES
+from service.segment_rules import TITLES, save_rate_in_words
 from store.lists import ScoreRow
 
 __all__ = ["PropensityLink", "SegmentPage", "SegmentRow", "SegmentsPage", "SegmentsRow", "router"]
@@ -49,7 +50,8 @@ class SegmentsRow:
 class SegmentsPage:
     """Context of `segments.html`: every segment, in the order of the policy, and the sums over all customers.
 
-    Without clv (`has_clv`) there are no amounts; `propensities` lead to the lists of the other targets.
+    Without clv (`has_clv`) there are no amounts; `propensities` lead to the lists of the other targets; `save_rate`
+    says what the policy counts with, and where that is from. `moves` is None for the first run.
     """
 
     template: ClassVar[str] = "segments.html"
@@ -58,12 +60,14 @@ class SegmentsPage:
     rows: tuple[SegmentsRow, ...]
     total: SegmentTotals
     has_clv: bool
+    moves: MovesTable | None
     propensities: tuple[PropensityLink, ...]
     currency: str
     as_of: datetime | None
     timezone: str
     model_version: int | None
     policy_version: int | None
+    save_rate: str
 
     @property
     def title(self) -> str:
@@ -138,12 +142,14 @@ def show_segments(database: OpenDatabase, settings: TheSettings) -> HTMLResponse
             ),
             total=aggregates.total,
             has_clv=aggregates.has_clv,
+            moves=None if aggregates.transitions is None else MovesTable.of(aggregates.transitions),
             propensities=_links(published),
             currency=aggregates.currency,
             as_of=published.run.as_of,
             timezone=settings.timezone,
             model_version=published.run.model_version,
             policy_version=published.run.policy_version,
+            save_rate=save_rate_in_words(published.policy),
         )
     )
 

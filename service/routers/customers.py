@@ -113,5 +113,4 @@ def _stored_score(session: Session, customer_id: str, key: int) -> StoredScore |
     run, score = published_run(session), stored_score(session, key)
     if run is None or score is None:
         return None
-    published = read_run(session, run)
-    return StoredScore.stored(customer_id, published.explained(score), published)
+    return StoredScore.stored(customer_id, score, read_run(session, run))

@@ -1,29 +1,37 @@
-"""Segments and propensities of the published run, and the lists of their customers as JSON or CSV."""
+"""Segments and propensities of the published run, and the lists of their customers as JSON, CSV or NDJSON."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import StreamingResponse
 
 from service.access import needs
-from service.deps import OpenDatabase
-from service.media_types import preferred
+from service.deps import OpenDatabase, TheScorer
+from service.list_answers import DEFAULT_LIMIT, LINE_BY_LINE, asked_for, in_lines, link_next, work_in_lines
 from service.openapi import PROBLEMS, problems
-from service.parameters import AcceptHeader, Budget, CursorText, Format, Limit, SegmentName, TargetName
+from service.parameters import (
+    AcceptHeader,
+    Budget,
+    CursorText,
+    Format,
+    IncludeContacted,
+    Limit,
+    SegmentName,
+    TargetName,
+)
 from service.published_list import (
     Listing,
     PublishedList,
+    list_of_customers,
     list_of_propensity,
-    list_of_segment,
     read_page,
     read_published,
-    read_whole_list,
 )
 from service.schemas.lists import AtRiskList, BudgetOut, CustomerList, SegmentsAnswer
 from service.schemas.propensities import PropensitiesAnswer, PropensityList, target_fields
-from service.segment_csv import csv_text
+from service.wanted import Wanted, WantedRows
+from service.work_list import AT_RISK, WorkListing, read_work_page
 from store.engine import Database
 from store.lists import Page
 
@@ -33,15 +41,6 @@ router = APIRouter(
     tags=["segments"], prefix="/v1", dependencies=[needs("scores:read")], responses=PROBLEMS | problems(409)
 )
 
-_CSV = "text/csv"
-_DEFAULT_LIMIT = 50
-_AS_CSV: dict[int | str, dict[str, Any]] = {
-    200: {
-        "content": {_CSV: {"schema": {"type": "string"}}},
-        "headers": {"Link": {"description": "The next page, if there is one.", "schema": {"type": "string"}}},
-    }
-}
-
 
 @router.get("/segments")
 def read_segments(database: OpenDatabase) -> SegmentsAnswer:
@@ -50,53 +49,63 @@ def read_segments(database: OpenDatabase) -> SegmentsAnswer:
         return SegmentsAnswer.of(read_published(session))
 
 
-@router.get("/segments/{name}/customers", response_model=CustomerList, responses=problems(400, 404) | _AS_CSV)
+@router.get("/segments/{name}/customers", response_model=CustomerList, responses=problems(400, 404) | LINE_BY_LINE)
 def read_segment(
     request: Request,
     response: Response,
     name: SegmentName,
     database: OpenDatabase,
+    wanted: WantedRows,
     limit: Limit = None,
     cursor: CursorText = None,
     format: Format = None,  # noqa: A002  # the name of the parameter
     accept: AcceptHeader = None,
 ) -> Response | CustomerList:
-    """List a segment's customers by value at risk, the most first; those without one by clv."""
-    listing = list_of_segment(name)
-    if _wants_csv(format, accept):
-        return _csv(request, database, listing, limit=limit, cursor=cursor)
-    page, published = _page(database, listing, limit=limit, cursor=cursor)
-    _link_next(response, request, page)
+    """List a segment's customers by value at risk, the most first; those without one by clv. `all` is everybody."""
+    listing = list_of_customers(name)
+    if (as_format := asked_for(format, accept)) != "json":
+        return in_lines(request, database, listing, as_format, limit=limit, cursor=cursor, wanted=wanted)
+    page, published = _page(database, listing, limit=limit, cursor=cursor, wanted=wanted)
+    link_next(response, request, page)
     return CustomerList.of(listing, page, published, **_segment_fields(listing, published))
 
 
-@router.get("/at-risk", response_model=AtRiskList, responses=problems(400) | _AS_CSV)
+@router.get("/at-risk", response_model=AtRiskList, responses=problems(400) | LINE_BY_LINE)
 def read_at_risk(
     request: Request,
     response: Response,
     database: OpenDatabase,
+    scorer: TheScorer,
+    wanted: WantedRows,
     limit: Limit = None,
     cursor: CursorText = None,
     budget: Budget = None,
+    include_contacted: IncludeContacted = False,
     format: Format = None,  # noqa: A002  # the name of the parameter
     accept: AcceptHeader = None,
 ) -> Response | AtRiskList:
     """List the customers at risk by value at risk, the most first, and tell what a number of contacts may save.
 
-    Without purchases there is no clv: the list is then by churn probability, and says so.
+    A random share is held out, which `held_out` tells; whoever was contacted of late is passed over. Without purchases
+    there is no clv: the list is then by churn probability, and says so.
     """
-    listing = list_of_segment("at_risk")
-    if _wants_csv(format, accept):
-        return _csv(request, database, listing, limit=limit, cursor=cursor, budget=budget)
-    page, published = _page(database, listing, limit=limit, cursor=cursor, budget=budget)
-    _link_next(response, request, page)
-    outcome = None if budget is None else published.aggregates.outcome(budget, published.policy)
+    asked = WorkListing(as_of=scorer.as_of(), budget=budget, include_contacted=include_contacted, wanted=wanted)
+    if (as_format := asked_for(format, accept)) != "json":
+        return work_in_lines(request, database, asked, as_format, limit=limit, cursor=cursor)
+    with database.read() as session:
+        page, published, outcome = read_work_page(session, asked, limit=limit or DEFAULT_LIMIT, cursor=cursor)
+    link_next(response, request, page)
+    aggregates = published.aggregates
     return AtRiskList.of(
-        listing,
+        AT_RISK,
         page,
         published,
-        **_segment_fields(listing, published),
-        value_at_risk=published.aggregates.segments[listing.name].value_at_risk,
+        **_segment_fields(AT_RISK, published),
+        value_at_risk=aggregates.segments[AT_RISK.name].value_at_risk,
+        held_out_customers=aggregates.held_out.customers,
+        held_out_value_at_risk=aggregates.held_out.value_at_risk,
+        held_out_share=published.policy.held_out_share,
+        recent_contact_days=published.policy.recent_contact_days,
         budget=None if outcome is None else BudgetOut.of(outcome, published),
     )
 
@@ -108,12 +117,13 @@ def read_propensities(database: OpenDatabase) -> PropensitiesAnswer:
         return PropensitiesAnswer.of(read_published(session))
 
 
-@router.get("/propensities/{target}", response_model=PropensityList, responses=problems(400, 404) | _AS_CSV)
+@router.get("/propensities/{target}", response_model=PropensityList, responses=problems(400, 404) | LINE_BY_LINE)
 def read_propensity(
     request: Request,
     response: Response,
     target: TargetName,
     database: OpenDatabase,
+    wanted: WantedRows,
     limit: Limit = None,
     cursor: CursorText = None,
     format: Format = None,  # noqa: A002  # the name of the parameter
@@ -121,57 +131,24 @@ def read_propensity(
 ) -> Response | PropensityList:
     """List everybody whom the model of a target judges, the highest propensity first."""
     listing = list_of_propensity(target)
-    if _wants_csv(format, accept):
-        return _csv(request, database, listing, limit=limit, cursor=cursor)
-    page, published = _page(database, listing, limit=limit, cursor=cursor)
-    _link_next(response, request, page)
+    if (as_format := asked_for(format, accept)) != "json":
+        return in_lines(request, database, listing, as_format, limit=limit, cursor=cursor, wanted=wanted)
+    page, published = _page(database, listing, limit=limit, cursor=cursor, wanted=wanted)
+    link_next(response, request, page)
     of_target = target_fields(published.targets[target], published)
     return PropensityList.of(listing, page, published, **of_target, ranked_by=published.ranked_by(listing))
 
 
-def _wants_csv(format: str | None, accept: str | None) -> bool:  # noqa: A002  # as the parameter
-    if format is not None:
-        return format == "csv"
-    return preferred(accept, ("application/json", _CSV)) == _CSV
-
-
 def _page(
-    database: Database, listing: Listing, *, limit: int | None, cursor: str | None, budget: int | None = None
+    database: Database, listing: Listing, *, limit: int | None, cursor: str | None, wanted: Wanted
 ) -> tuple[Page, PublishedList]:
     with database.read() as session:
-        return read_page(session, listing, limit=limit or _DEFAULT_LIMIT, cursor=cursor, budget=budget)
+        return read_page(session, listing, limit=limit or DEFAULT_LIMIT, cursor=cursor, wanted=wanted.of)
 
 
 def _segment_fields(listing: Listing, published: PublishedList) -> dict[str, Any]:
     return {
         "segment": listing.name,
-        "customers": published.aggregates.segments[listing.name].customers,
+        "customers": published.customers(listing),
         "ranked_by": published.ranked_by(listing),
     }
-
-
-def _csv(
-    request: Request,
-    database: Database,
-    listing: Listing,
-    *,
-    limit: int | None,
-    cursor: str | None,
-    budget: int | None = None,
-) -> Response:
-    """Answer with the whole list as a stream, or with one page of it."""
-    name = f"{listing.name.replace('_', '-')}.csv"
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    if limit is None and cursor is None:
-        rows, published = read_whole_list(database, listing, budget=budget)
-        return StreamingResponse(csv_text(rows, listing, published), media_type=_CSV, headers=headers)
-    page, published = _page(database, listing, limit=limit, cursor=cursor, budget=budget)
-    response = Response("".join(csv_text(page.rows, listing, published)), media_type=_CSV, headers=headers)
-    _link_next(response, request, page)
-    return response
-
-
-def _link_next(response: Response, request: Request, page: Page) -> None:
-    if page.next_cursor is not None:
-        following = request.url.include_query_params(cursor=page.next_cursor)
-        response.headers["Link"] = f'<{following.path}?{following.query}>; rel="next"'

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 
 from service.access import needs
-from service.deps import OpenDatabase, TheHypotheses, TheScorer
+from service.deps import OpenDatabase, TheBatches, TheHypotheses, TheReceipts, TheScorer
 from service.hypothetical import Hypotheses
 from service.openapi import PROBLEMS, problems
 from service.parameters import CustomerIdInPath, CustomerIdInQuery, Since, Until
+from service.receipts import Receipts
 from service.schemas.changes import ChangesAnswer
 from service.schemas.hypothetical import UnseenCustomer, WhatIfAnswer, WhatIfRequest
 from service.schemas.scores import Score, ScoresAnswer, ScoresRequest
 from service.scorer import ScoredCustomers, Scorer
 from store.engine import Database
-from store.events import find_customer, find_customers
+from store.events import find_customer
 
 __all__ = ["router"]
 
@@ -26,15 +27,19 @@ router = APIRouter(
 
 
 @router.get("/customers/{customer_id}/score", responses=problems(404))
-def read_score(customer_id: CustomerIdInPath, database: OpenDatabase, scorer: TheScorer) -> Score:
+def read_score(
+    customer_id: CustomerIdInPath, database: OpenDatabase, scorer: TheScorer, receipts: TheReceipts
+) -> Score:
     """Score one customer from the events stored at this moment, with reasons."""
-    return _score(customer_id, database, scorer)
+    return _score(customer_id, database, scorer, receipts)
 
 
 @router.get("/score", responses=problems(404))
-def read_score_by_query(customer_id: CustomerIdInQuery, database: OpenDatabase, scorer: TheScorer) -> Score:
+def read_score_by_query(
+    customer_id: CustomerIdInQuery, database: OpenDatabase, scorer: TheScorer, receipts: TheReceipts
+) -> Score:
     """Answer as the address with the id in it; for ids with a slash and the like."""
-    return _score(customer_id, database, scorer)
+    return _score(customer_id, database, scorer, receipts)
 
 
 @router.get("/customers/{customer_id}/changes", responses=problems(404))
@@ -79,29 +84,18 @@ def read_what_if_by_query(
     return _what_if(customer_id, request, database, hypotheses)
 
 
-@router.post("/scores", responses=problems(400, 413, 415))
-def read_scores(request: ScoresRequest, database: OpenDatabase, scorer: TheScorer) -> ScoresAnswer:
+@router.post("/scores", response_model=ScoresAnswer, responses=problems(400, 413, 415))
+def read_scores(request: ScoresRequest, batches: TheBatches) -> Response:
     """Score up to 1,000 customers, in the order asked; an id asked twice is answered twice."""
-    with database.read() as session:
-        customers = find_customers(session, request.customer_ids)
-        scored = scorer.score(session, customers)
-    known = scored.by_customer
-    asked = [(customer_id, customers.id_of(customer_id)) for customer_id in request.customer_ids]
-    return ScoresAnswer(
-        as_of=scored.as_of,
-        model_version=scored.model.version,
-        policy_version=scored.policy_version,
-        currency=scored.model.bundle.currency,
-        scores=[_of(own_id, scored) for _, own_id in asked if own_id in known],
-        unknown=[customer_id for customer_id, own_id in asked if own_id not in known],
-    )
+    return Response(batches.answer(request.customer_ids), media_type="application/json")
 
 
-def _score(customer_id: str, database: Database, scorer: Scorer) -> Score:
+def _score(customer_id: str, database: Database, scorer: Scorer, receipts: Receipts) -> Score:
     with database.read() as session:
         customer = find_customer(session, customer_id)
         scored = scorer.score(session, customer)
-    return _of(customer.customer_ids[0], scored)
+    (own_id,) = customer.customer_ids
+    return _of(own_id, scored, receipts.of(scored)[own_id])
 
 
 def _what_if(customer_id: str, request: WhatIfRequest, database: Database, hypotheses: Hypotheses) -> WhatIfAnswer:
@@ -121,5 +115,5 @@ def _changes(
     return ChangesAnswer.of(customer.customer_ids[0], movement)
 
 
-def _of(customer_id: str, scored: ScoredCustomers) -> Score:
-    return Score.computed(customer_id, scored.explained(customer_id), scored)
+def _of(customer_id: str, scored: ScoredCustomers, receipt: str | None = None) -> Score:
+    return Score.computed(customer_id, scored.explained(customer_id), scored, receipt)

@@ -74,6 +74,7 @@ class PropensityList(RankedList, PropensityTarget):
                     "ranked_by": "upsell_propensity",
                     "rows": [],
                     "next_cursor": None,
+                    "looked_at": None,
                 }
             ]
         }

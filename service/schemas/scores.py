@@ -12,6 +12,7 @@ from service.modelled_targets import horizon_of
 from service.parameters import CustomerId
 from service.published_list import PublishedList
 from service.scorer import ScoredCustomers
+from store.tables import Score as Stored
 
 __all__ = [
     "ClvReasonOut",
@@ -25,6 +26,7 @@ __all__ = [
     "ScoresAnswer",
     "ScoresRequest",
     "StoredScore",
+    "computed_fields",
     "numbers_of",
 ]
 
@@ -188,10 +190,15 @@ class ScoreNumbers(BaseModel):
     upsell_propensity: Probability | None = Field(description="Null while the model has no upsell target.")
 
 
+_NUMBERS = tuple(ScoreNumbers.model_fields)
+
+
 def numbers_of(score: ExplainedScore) -> dict[str, Any]:
     """Return the fields of `ScoreNumbers` of a score."""
-    fields = {name: score.columns[name] for name in ScoreNumbers.model_fields if name != "segments"}
-    return {**fields, "segments": score.columns["segments"].split()}
+    columns = score.columns
+    fields = {name: columns[name] for name in _NUMBERS}
+    fields["segments"] = columns["segments"].split()
+    return fields
 
 
 class ReasonOut(BaseModel):
@@ -220,17 +227,6 @@ class PropensityOut(BaseModel):
     raw_margin: float = Field(description="Log-odds before calibration.")
     sentence: str = Field(description="The reasons as a person would say them.")
 
-    @classmethod
-    def of(cls, told: Explanation) -> Self:
-        """Return what the model of a propensity says of a customer."""
-        return cls(
-            description=told.target.describe(),
-            horizon_days=horizon_of(told.target),
-            probability=told.probability,
-            sentence=told.sentence,
-            **_log_odds(told),
-        )
-
 
 class ClvReasonOut(BaseModel):
     """One input's part in a clv."""
@@ -252,16 +248,6 @@ class ClvReasonsOut(BaseModel):
     reference_clv: float = Field(description="That customer's clv.")
     reasons: list[ClvReasonOut] = Field(description="The four inputs, the one that weighs most first.")
     sentence: str = Field(description="The reasons as a person would say them.")
-
-    @classmethod
-    def of(cls, told: ClvExplanation) -> Self:
-        """Return the reasons of one customer."""
-        return cls(
-            reference=told.reference_phrase,
-            reference_clv=told.reference.clv,
-            reasons=[ClvReasonOut.model_validate(reason, from_attributes=True) for reason in told.reasons],
-            sentence=told.sentence,
-        )
 
 
 class Score(ScoreNumbers, MadeWith):
@@ -286,23 +272,22 @@ class Score(ScoreNumbers, MadeWith):
     propensities: dict[str, PropensityOut | None] = Field(
         description="What the model says by target, churn apart; null for a customer whom it does not judge."
     )
+    receipt: str | None = Field(
+        default=None,
+        description="By which `GET /v1/receipts/{receipt}` computes the same again, whatever comes later; null of what "
+        "is not stored, and of what a run has stored.",
+    )
 
     @classmethod
-    def computed(cls, customer_id: str, score: ExplainedScore, made_with: ScoredCustomers) -> Self:
+    def computed(
+        cls, customer_id: str, score: ExplainedScore, made_with: ScoredCustomers, receipt: str | None = None
+    ) -> Self:
         """Return a score that was computed just now."""
-        return cls(
-            customer_id=customer_id,
-            as_of=made_with.as_of,
-            model_version=made_with.model.version,
-            policy_version=made_with.policy_version,
-            currency=made_with.model.bundle.currency,
-            caveats=made_with.model.caveats,
-            **_explained(score),
-        )
+        return cls.model_validate(computed_fields(customer_id, score, made_with, receipt))
 
 
 class StoredScore(Score):
-    """One customer's score as the published run stored it: what the lists show."""
+    """One customer's score as the published run has it: what the lists show."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -313,19 +298,19 @@ class StoredScore(Score):
     scoring_run_id: int = Field(description="The run that stored it.")
 
     @classmethod
-    def stored(cls, customer_id: str, score: ExplainedScore, published: PublishedList) -> Self:
-        """Return a score of a completed run."""
+    def stored(cls, customer_id: str, stored: Stored, published: PublishedList) -> Self:
+        """Return a score of a completed run, or of a customer scored again since."""
         run, aggregates = published.run, published.aggregates
         return cls.model_validate(
             {
                 "scoring_run_id": run.id,
                 "customer_id": customer_id,
-                "as_of": run.as_of,
+                "as_of": published.as_of(stored),
                 "model_version": run.model_version,
                 "policy_version": run.policy_version,
                 "currency": aggregates.currency,
                 "caveats": aggregates.caveats,
-                **_explained(score),
+                **_explained(published.explained(stored)),
             }
         )
 
@@ -361,6 +346,25 @@ class ScoresAnswer(BaseModel):
     unknown: list[str] = Field(description="The ids that no customer has, in the order asked.")
 
 
+def computed_fields(
+    customer_id: str, score: ExplainedScore, made_with: ScoredCustomers, receipt: str | None
+) -> dict[str, Any]:
+    """Return the fields of `Score` of a score that was computed just now, as plain values.
+
+    For answers with many: to make models of what is ours, and values of these again, would take as long as to score.
+    """
+    return {
+        "customer_id": customer_id,
+        "as_of": made_with.as_of,
+        "model_version": made_with.model.version,
+        "policy_version": made_with.policy_version,
+        "currency": made_with.model.bundle.currency,
+        **_explained(score),
+        "caveats": made_with.model.caveats,
+        "receipt": receipt,
+    }
+
+
 def _explained(score: ExplainedScore) -> dict[str, Any]:
     nothing: dict[str, Any] = {"base_value": None, "reasons": [], "all_other_features": None, "raw_margin": None}
     return {
@@ -368,10 +372,34 @@ def _explained(score: ExplainedScore) -> dict[str, Any]:
         **(nothing if score.churn is None else _log_odds(score.churn)),
         "sentence": None if score.churn is None else score.churn.sentence,
         "note": score.note,
-        "clv_reasons": None if score.clv is None else ClvReasonsOut.of(score.clv),
+        "clv_reasons": None if score.clv is None else _clv_reasons(score.clv),
         "propensities": {
-            name: None if told is None else PropensityOut.of(told) for name, told in score.propensities.items()
+            name: None if told is None else _propensity(told) for name, told in score.propensities.items()
         },
+    }
+
+
+def _propensity(told: Explanation) -> dict[str, Any]:
+    """Return the fields of `PropensityOut`."""
+    return {
+        "description": told.target.describe(),
+        "horizon_days": horizon_of(told.target),
+        "probability": told.probability,
+        "sentence": told.sentence,
+        **_log_odds(told),
+    }
+
+
+def _clv_reasons(told: ClvExplanation) -> dict[str, Any]:
+    """Return the fields of `ClvReasonsOut`."""
+    return {
+        "reference": told.reference_phrase,
+        "reference_clv": told.reference.clv,
+        "reasons": [
+            {"feature": feature, "value": value, "typical": typical, "contribution": contribution, "text": text}
+            for feature, value, typical, contribution, text in told.reasons
+        ],
+        "sentence": told.sentence,
     }
 
 
@@ -380,8 +408,8 @@ def _log_odds(told: Explanation) -> dict[str, Any]:
     return {
         "base_value": told.base_value,
         "reasons": [
-            ReasonOut(feature=reason.feature, value=reason.value, contribution=reason.contribution, text=reason.text)
-            for reason in told.reasons
+            {"feature": feature, "value": value, "contribution": contribution, "text": text}
+            for feature, _, value, contribution, text in told.reasons
         ],
         "all_other_features": told.all_other_features,
         "raw_margin": told.raw_margin,

@@ -35,6 +35,7 @@ from store.ingest.rejections import Rejection, RejectionLog
 from store.ingest.report import IngestReport, Tally
 from store.ingest.rows import ROW, FileRows
 from store.ingest.screening import Screening, required
+from store.ingest.sequence import next_number
 from store.ingest.table_file import PLAIN, FileFormat, file_hash
 from store.keyed_hash import KeyedHash
 from store.settings import Settings
@@ -261,9 +262,8 @@ class _CustomerWriter:
         self._customers.hold(keys[row.customer_id] for row in known)
         erased = [row.line for row in known if not keys[row.customer_id]]
         kept = [row for row in known if keys[row.customer_id]]
-        changed = self._attributes.add(
-            LearntAttributes(keys[row.customer_id], row.learnt_at, row.attributes) for row in kept
-        )
+        learnt = (LearntAttributes(keys[row.customer_id], row.learnt_at, row.attributes) for row in kept)
+        changed = self._attributes.add(learnt, next_number(self._connection))
         stored = sum(row.customer_id in created or (keys[row.customer_id], row.learnt_at) in changed for row in kept)
         record(self._connection, [Activity(self._source_id, self._received_at, stored, len(kept) - stored)])
         return stored, erased

@@ -13,6 +13,7 @@ from store.ingest.orders import OrderComparison
 from store.ingest.pace import SECONDS_ALONE, SECONDS_AMONG_OTHERS, Pace
 from store.ingest.prepared_rows import PreparedRows, Sender
 from store.ingest.proven_keys import OtherWriters
+from store.ingest.sequence import next_number
 from store.ingest.write import EventWriter
 from store.ingest.written import Written
 from store.keyed_hash import KeyedHash
@@ -65,7 +66,8 @@ class FileWriter:
             if self._others.have_written():
                 self._events.forget()
             self._customers.hold_all(prepared.batch.rows.customer_id)
-            written = self._events.add(prepared, self._sender, self._comparison)
+            number = next_number(self._connection)
+            written = self._events.add(prepared, self._sender, self._comparison, number)
             activity = Activity(*self._sender, written.stored, written.already_there, occurred_at=written.occurred_at)
             record(self._connection, [activity])
         return written

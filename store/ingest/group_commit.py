@@ -45,6 +45,8 @@ class GroupCommit(Generic[Q, R]):
         Size of a group; a larger request goes alone.
     size : callable
         Of a request, at least 1.
+    tell_waiting : callable
+        Told `waiting` whenever it changes, one at a time and in order; must be quick, since everybody waits for it.
     """
 
     def __init__(
@@ -54,11 +56,13 @@ class GroupCommit(Generic[Q, R]):
         most_waiting: int,
         most_at_once: int,
         size: Callable[[Q], int],
+        tell_waiting: Callable[[int], None] = lambda _: None,
     ) -> None:
         self._write = write
         self._most_waiting = most_waiting
         self._most_at_once = most_at_once
         self._size = size
+        self._tell_waiting = tell_waiting
         self._queue: deque[_Waiting[Q, R]] = deque()
         self._waiting = 0
         self._is_closed = False
@@ -96,6 +100,7 @@ class GroupCommit(Generic[Q, R]):
             future: Future[R] = Future()
             self._queue.append(_Waiting(request, size, future))
             self._waiting += size
+            self._tell_waiting(self._waiting)
             self._changed.notify()
         return future
 
@@ -122,6 +127,7 @@ class GroupCommit(Generic[Q, R]):
                 group.append(self._queue.popleft())
                 size += group[-1].size
             self._waiting -= size
+            self._tell_waiting(self._waiting)
         return group
 
     def _write_group(self, group: Sequence[_Waiting[Q, R]]) -> None:

@@ -74,14 +74,14 @@ class KnownCustomers(KeyCache):
         self._forget_codes()
 
     def hold(self, keys: Iterable[int], *, to_merge: bool = False) -> None:
-        """Keep others from merging or erasing customers until the transaction ends.
+        """Keep others from writing of customers, or merging or erasing them, until the transaction ends.
 
         Parameters
         ----------
         keys : iterable of int
             0 among them is passed over.
         to_merge : bool
-            Also keep others from writing of them.
+            Also keep others from referring to them.
 
         Raises
         ------
@@ -96,11 +96,12 @@ class KnownCustomers(KeyCache):
         self._stand_for_others = self._with_others(wanted)
 
     def _lock(self, wanted: list[int], *, to_merge: bool) -> None:
-        # In one order, so that those who hold some of the same wait for each other and never in a circle.
+        # In one order, so that those who hold some of the same wait for each other and never in a circle. By one at a
+        # time, so that sequence numbers of a customer ascend as they are committed.
         # Whether they are merged is not for it to choose by: before it analyses the table it believes that few are not.
         statement = (
             "SELECT merged_into IS NULL AND erased_at IS NULL FROM customer WHERE id = ANY(%s::integer[]) "
-            f"ORDER BY id FOR {'UPDATE' if to_merge else 'SHARE'}"
+            f"ORDER BY id FOR {'UPDATE' if to_merge else 'NO KEY UPDATE'}"
         )
         driver: Any = self._connection.connection.driver_connection
         if driver.execute(statement, [wanted]).fetchall() != [(True,)] * len(wanted):

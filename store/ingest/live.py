@@ -23,9 +23,11 @@ from store.ingest.orders import OrderComparison
 from store.ingest.prepared_rows import Sender
 from store.ingest.proven_keys import OtherWriters
 from store.ingest.rejections import RejectedRows, Rejection
+from store.ingest.sequence import next_number
 from store.ingest.write import EventWriter
 from store.ingest.written import OrderConflict
 from store.keyed_hash import KeyedHash
+from store.rescore_requests import RescoreRequests
 
 __all__ = ["LiveRequest", "LiveResult", "LiveWriter"]
 
@@ -125,6 +127,7 @@ class _Connected:
         self._attributes = AttributeWriter(connection)
         self._merging = Merging(connection, self._customers)
         self._rejected = RejectedRows(connection)
+        self._rescores = RescoreRequests(connection)
         with errors_of(connection), database.transaction(connection, within=_left(until)):
             for part in (self._events, self._attributes, self._rejected):
                 part.prepare()
@@ -132,6 +135,7 @@ class _Connected:
     def rolled_back(self) -> None:
         """Remember nothing of a transaction that was taken back."""
         self._events.rolled_back()
+        self._rescores.rolled_back()
 
     def write(self, prepared: Sequence[PreparedRequest], until: float) -> list[LiveResult]:
         """Store requests, all or none."""
@@ -139,13 +143,15 @@ class _Connected:
             if self._others.have_written():
                 self._events.forget()
             created = self._find_customers(prepared)
+            number = next_number(self._connection)
             results, activities = [], []
             for each in prepared:
                 ids = each.customer_ids()
-                result, activity = self._write(each, created & ids)
+                result, activity = self._write(each, created & ids, number)
                 created -= ids
                 results.append(result)
                 activities.append(activity)
+            self._rescores.write(at=max((each.sender.received_at for each in prepared), default=0))
             record(self._connection, activities)
         self._calls_since_checkpoint += sum(each.request.calls.n_read for each in prepared)
         if self._calls_since_checkpoint >= _CALLS_A_CHECKPOINT:
@@ -166,14 +172,15 @@ class _Connected:
         self._customers.hold([keys[customer_id] for customer_id in ids], to_merge=to_merge)
         return created
 
-    def _write(self, prepared: PreparedRequest, created: set[str]) -> tuple[LiveResult, Activity]:
+    def _write(self, prepared: PreparedRequest, created: set[str], number: int) -> tuple[LiveResult, Activity]:
         calls, sender = prepared.request.calls, prepared.sender
         fate = Fate(calls)
-        self._merge(calls, sender, fate)
-        self._learn(calls, created, fate)
+        self._merge(calls, sender, fate, number)
+        self._learn(calls, created, fate, number)
         occurred_at = None
         for rows in prepared.rows:
-            written = self._events.add(rows, sender, OrderComparison())
+            written = self._events.add(rows, sender, OrderComparison(), number)
+            self._rescores.add(written.customer_keys)
             occurred_at = max(filter(None, (occurred_at, written.occurred_at)), default=None)
             fate.stored.update(written.new.tolist())
             fate.erased.update(written.erased)
@@ -189,17 +196,19 @@ class _Connected:
         counts = result.stored, result.already_there, len(result.rejected)
         return result, Activity(*sender, *counts, occurred_at)
 
-    def _merge(self, calls: Calls, sender: Sender, fate: Fate) -> None:
+    def _merge(self, calls: Calls, sender: Sender, fate: Fate, number: int) -> None:
         for merge in calls.merges:
             if self._merging.is_due(merge.merged, merge.into):
-                conflicts = self._merging.merge(merge.merged, merge.into, now=sender.received_at)
+                keys = self._customers.keys((merge.merged, merge.into))
+                conflicts = self._merging.merge(merge.merged, merge.into, now=sender.received_at, number=number)
+                self._rescores.merged(keys[merge.merged], keys[merge.into])
                 fate.stored.add(merge.position)
                 if conflicts:
                     fate.reject([_rejection_of_orders(merge, conflicts)])
             elif not all(self._customers.keys((merge.merged, merge.into))[who] for who in (merge.merged, merge.into)):
                 fate.erased.add(merge.position)
 
-    def _learn(self, calls: Calls, created: set[str], fate: Fate) -> None:
+    def _learn(self, calls: Calls, created: set[str], fate: Fate, number: int) -> None:
         learnt: dict[int, LearntAttributes] = {}
         for told in calls.learnt:
             key = self._customers.keys((told.customer_id,))[told.customer_id]
@@ -211,8 +220,10 @@ class _Connected:
             learnt[told.position] = LearntAttributes(key, told.learnt_at, told.attributes)
             if told.customer_id in created:
                 created.remove(told.customer_id)
+                self._rescores.add((key,))
                 fate.stored.add(told.position)
-        changed = self._attributes.add(learnt.values())
+        changed = self._attributes.add(learnt.values(), number)
+        self._rescores.add(key for key, _ in changed)
         fate.stored.update(position for position, told in learnt.items() if told[:2] in changed)
 
 

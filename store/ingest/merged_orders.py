@@ -31,6 +31,7 @@ _ORDERS_OF = text(
     f"AND t.name <> '{ORDER_UPDATED}' ORDER BY e.id"
 )
 _REMOVE_LINES = text("DELETE FROM order_line WHERE event_id = :id")
+_REMOVE_HEADS = text("DELETE FROM replaced_head WHERE event_id = :id")
 _REMOVE_EVENT = text("DELETE FROM event WHERE id = :id")
 
 # What the lines of orders say, by order and whether their instants count.
@@ -141,7 +142,7 @@ def bring_together(connection: Connection, merged: int, into: int) -> list[str]:
             elif others:
                 conflicts.append(one.order_id)
     for event_id in sorted(removed):
-        for statement in (_REMOVE_LINES, _REMOVE_EVENT):
+        for statement in (_REMOVE_LINES, _REMOVE_HEADS, _REMOVE_EVENT):
             connection.execute(statement, {"id": event_id})
     return conflicts
 

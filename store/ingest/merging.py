@@ -11,21 +11,49 @@ from sqlalchemy import Connection, RowMapping, and_, delete, select, text, updat
 from store.ingest.known_customers import KnownCustomers
 from store.ingest.merged_orders import bring_together
 from store.listings import places_of
-from store.tables import Score, ScoringRun, SegmentMembership
+from store.tables import Score, ScoringRun, SegmentMembership, SupersededScore
 from store.tables.base import from_microseconds
 
 __all__ = ["Merging"]
 
-_MOVE_EVENTS = text("UPDATE event SET customer_key = :into WHERE customer_key = :merged")
+_MOVE_EVENTS = text("UPDATE event SET customer_key = :into, sequence_number = :number WHERE customer_key = :merged")
 # Where the other has learnt the same at the same instant, that stays.
 _MOVE_ATTRIBUTES = text(
-    "INSERT INTO customer_attribute (customer_key, name, learnt_at, kind, number, text) "
-    "SELECT :into, name, learnt_at, kind, number, text FROM customer_attribute WHERE customer_key = :merged "
+    "INSERT INTO customer_attribute (customer_key, name, learnt_at, kind, number, text, sequence_number) "
+    "SELECT :into, name, learnt_at, kind, number, text, :number FROM customer_attribute WHERE customer_key = :merged "
     "ON CONFLICT (customer_key, name, learnt_at) DO NOTHING"
 )
 _REMOVE_ATTRIBUTES = text("DELETE FROM customer_attribute WHERE customer_key = :merged")
+_REMOVE_REPLACED = text("DELETE FROM replaced_attribute WHERE customer_key = :merged")
+# Where both were assigned to arms of one campaign, that of the other stays, as does what came of it.
+_MOVE_ASSIGNMENTS = text(
+    "INSERT INTO campaign_assignment (campaign_id, customer_key, arm, assigned_at) "
+    "SELECT campaign_id, :into, arm, assigned_at FROM campaign_assignment WHERE customer_key = :merged "
+    "ON CONFLICT (campaign_id, customer_key) DO NOTHING"
+)
+_REMOVE_ASSIGNMENTS = text("DELETE FROM campaign_assignment WHERE customer_key = :merged")
+_MOVE_CONTACTS = text("UPDATE contact SET customer_key = :into WHERE customer_key = :merged")
+# Who waits to be scored again for the one waits for the other.
+_MOVE_REQUEST = text(
+    "INSERT INTO rescore_request (customer_key, requested_at, times) "
+    "SELECT :into, requested_at, times FROM rescore_request WHERE customer_key = :merged "
+    "ON CONFLICT (customer_key) DO UPDATE SET times = rescore_request.times + excluded.times"
+)
+_REMOVE_REQUEST = text("DELETE FROM rescore_request WHERE customer_key = :merged")
+_MOVES = (
+    _MOVE_EVENTS,
+    _MOVE_ATTRIBUTES,
+    _REMOVE_ATTRIBUTES,
+    _REMOVE_REPLACED,
+    _MOVE_ASSIGNMENTS,
+    _REMOVE_ASSIGNMENTS,
+    _MOVE_CONTACTS,
+    _MOVE_REQUEST,
+    _REMOVE_REQUEST,
+)
 _REDIRECT = text(
-    "UPDATE customer SET merged_into = :into WHERE id = :merged OR merged_into = :merged RETURNING customer_id"
+    "UPDATE customer SET merged_into = :into, merged_number = :number WHERE id = :merged OR merged_into = :merged "
+    "RETURNING customer_id"
 )
 _REMOVE_LISTING = text(
     "DELETE FROM segment_listing "
@@ -59,7 +87,7 @@ class Merging:
         both = keys[merged], keys[into]
         return not self._customers.is_merged(merged) and all(both) and both[0] != both[1]
 
-    def merge(self, merged: str, into: str, *, now: int) -> list[str]:
+    def merge(self, merged: str, into: str, *, now: int, number: int) -> list[str]:
         """Merge an id into another, where it is due; both customers are held.
 
         Parameters
@@ -67,6 +95,8 @@ class Merging:
         merged, into : str
         now : int
             Microseconds since 1970-01-01 UTC; when open stays in segments end.
+        number : int
+            That of the transaction, from `next_number`.
 
         Returns
         -------
@@ -74,9 +104,9 @@ class Merging:
             Ids of orders that both have and that differ; both stay.
         """
         keys = self._customers.keys((merged, into))
-        both = {"merged": keys[merged], "into": keys[into]}
+        both = {"merged": keys[merged], "into": keys[into], "number": number}
         conflicts = bring_together(self._connection, both["merged"], both["into"])
-        for statement in (_MOVE_EVENTS, _MOVE_ATTRIBUTES, _REMOVE_ATTRIBUTES):
+        for statement in _MOVES:
             self._connection.execute(statement, both)
         self._remove_scores(both["merged"])
         self._connection.execute(
@@ -97,6 +127,8 @@ class Merging:
         if scores:
             self._connection.execute(_REMOVE_LISTING, [place for row in scores for place in _places(key, row)])
             self._connection.execute(delete(Score).where(of_customer))
+            first = and_(SupersededScore.scoring_run_id.in_(runs), SupersededScore.customer_key == key)
+            self._connection.execute(delete(SupersededScore).where(first))
 
 
 def _places(key: int, score: RowMapping) -> Iterator[dict[str, Any]]:

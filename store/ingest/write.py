@@ -38,17 +38,26 @@ _EVENTS = NewRows(
         "value",
         "channel_id",
         "properties",
+        "sequence_number",
     ),
     key=("identity",),
     returning=("identity", "id"),
 )
 _LINE_COLUMNS = ("event_id", "identity", "occurred_at", "product_key", "category_id", "quantity", "value", "discount")
-_LINES = NewRows("order_line", _LINE_COLUMNS, key=("event_id", "identity"), returning=("identity",))
+_LINES = NewRows(
+    "order_line", (*_LINE_COLUMNS, "sequence_number"), key=("event_id", "identity"), returning=("identity",)
+)
 _HEADS = StagingTable("event", ("identity",), name="known_head")
 _STORED_HEADS = (
     "SELECT e.identity, e.id, e.source_id, e.has_message_id, e.occurred_at, e.reported_at, e.properties, c.name "
     f"FROM {_HEADS.name} i JOIN event e ON e.identity = i.identity LEFT JOIN channel c ON c.id = e.channel_id "
     "ORDER BY e.id"
+)
+_KEEP_HEAD = text(
+    "INSERT INTO replaced_head (event_id, replaced_by, channel_id, properties) "
+    "SELECT id, :number, channel_id, properties FROM event WHERE id = :id "
+    # Of several earlier lines in one transaction, only what was seen before it counts.
+    "AND sequence_number < :number ON CONFLICT (event_id, replaced_by) DO NOTHING"
 )
 _UPDATE_HEAD = text(
     "UPDATE event SET occurred_at = :occurred_at, reported_at = :reported_at, properties = :properties, "
@@ -96,7 +105,7 @@ class EventWriter:
         for keys in self._all_keys():
             keys.rolled_back()
 
-    def add(self, prepared: PreparedRows, sender: Sender, comparison: OrderComparison) -> Written:
+    def add(self, prepared: PreparedRows, sender: Sender, comparison: OrderComparison, number: int) -> Written:
         """Store what is new.
 
         Parameters
@@ -106,6 +115,8 @@ class EventWriter:
         sender : Sender
         comparison : OrderComparison
             What it has counted of the same file or request before.
+        number : int
+            That of the transaction, from `next_number`.
         """
         erased: list[int] = []
         customers = self._customers.of(prepared.batch.rows.customer_id)
@@ -113,7 +124,7 @@ class EventWriter:
             kept = self._customers.of(prepared.rows.customer_id) > 0
             erased = prepared.rows.line[~kept].tolist()
             if not kept.any():
-                return Written(0, 0, np.empty(0, dtype=np.int64), [], erased, [], None)
+                return Written(0, 0, np.empty(0, dtype=np.int64), [], erased, set(), [], None)
             prepared = prepared.only(kept)
             customers = self._customers.of(prepared.batch.rows.customer_id)
         has_others = self._customers.standing_for_others(customers)
@@ -123,11 +134,11 @@ class EventWriter:
             customers = self._customers.of(prepared.batch.rows.customer_id)
             has_others = self._customers.standing_for_others(customers)
         batch = prepared.batch
-        known = self._insert_events(prepared, customers, sender)
+        known = self._insert_events(prepared, customers, sender, number)
         fitting, otherwise = self._retellings.divide(batch, known, sender, has_others, comparison)
         is_stored = known.is_new[batch.event] & ~batch.is_line
-        is_stored[self._insert_lines(batch, fitting, known)] = True
-        self._update_heads(batch, known, np.flatnonzero(is_stored & batch.is_line))
+        is_stored[self._insert_lines(batch, fitting, known, number)] = True
+        self._update_heads(batch, known, np.flatnonzero(is_stored & batch.is_line), number)
         conflicts = self._retellings.conflicts(batch, otherwise, known, comparison)
         taken = ~np.isin(batch.rows.line, np.array([conflict.line for conflict in conflicts], dtype=np.int64))
         refunds = np.flatnonzero(is_stored & batch.is_refund).tolist()
@@ -138,6 +149,7 @@ class EventWriter:
             new=batch.rows.line[is_stored],
             conflicts=conflicts,
             erased=erased,
+            customer_keys=set(customers[is_stored].tolist()),
             refunds=[(int(customers[row]), batch.own[row]) for row in refunds],
             occurred_at=int(batch.rows.occurred_at[taken].max()) if taken.any() else None,
         )
@@ -145,7 +157,9 @@ class EventWriter:
     def _all_keys(self) -> tuple[KeyCache, ...]:
         return self._customers, self._event_types, self._products, self._categories, self._channels
 
-    def _insert_events(self, prepared: PreparedRows, customers: NDArray[np.int64], sender: Sender) -> KnownEvents:
+    def _insert_events(
+        self, prepared: PreparedRows, customers: NDArray[np.int64], sender: Sender, number: int
+    ) -> KnownEvents:
         """Store events by themselves and heads of orders; return what is known of all of them then."""
         batch, details = prepared.batch, prepared.details
         connection, rows, first = self._connection, batch.rows, batch.first
@@ -166,6 +180,7 @@ class EventWriter:
                 np.where(batch.is_line, np.nan, rows.value * rows.rate)[first],
                 optional(channels, channels == 0),
                 details.properties.tolist(),
+                [number] * len(first),
             ],
         )
         new = {bytes(identity): event_id for identity, event_id in added}
@@ -188,7 +203,7 @@ class EventWriter:
             )
         }
 
-    def _insert_lines(self, batch: Batch, lines: Rows, known: KnownEvents) -> Rows:
+    def _insert_lines(self, batch: Batch, lines: Rows, known: KnownEvents, number: int) -> Rows:
         """Store lines of orders; return those that are new."""
         of_new_orders = known.is_new[batch.event[lines]]
         # Nobody else can have lines of an order that is only now being stored.
@@ -198,7 +213,8 @@ class EventWriter:
             load(self._connection, "order_line", _LINE_COLUMNS, self._line_columns(batch, new, known))
         others = lines[~of_new_orders]
         if len(others):
-            added = _LINES.add(self._connection, self._line_columns(batch, others, known))
+            columns = [*self._line_columns(batch, others, known), [number] * len(others)]
+            added = _LINES.add(self._connection, columns)
             inserted = {bytes(identity) for (identity,) in added}
             others = others[[batch.own[row] in inserted for row in others.tolist()]]
         return np.concatenate([new, others])
@@ -219,7 +235,7 @@ class EventWriter:
             rows.discount[lines] * rate,
         ]
 
-    def _update_heads(self, batch: Batch, known: KnownEvents, new_lines: Rows) -> None:
+    def _update_heads(self, batch: Batch, known: KnownEvents, new_lines: Rows, number: int) -> None:
         """Let the heads that were there before take what they have from their earliest line."""
         merged: dict[int, HeadDetails] = {}
         for row in new_lines[~known.is_new[batch.event[new_lines]]].tolist():
@@ -232,6 +248,7 @@ class EventWriter:
         )
         if changed:
             channels = self._channels.keys(_given(details.channel for _, details in changed))
+            self._connection.execute(_KEEP_HEAD, [{"id": event_id, "number": number} for event_id, _ in changed])
             self._connection.execute(
                 _UPDATE_HEAD,
                 [

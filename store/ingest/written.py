@@ -41,6 +41,8 @@ class Written:
         Rows that were not stored.
     erased : list of int
         Where the rows of erased customers stand, which were not stored either.
+    customer_keys : set of int
+        Customers of those stored.
     refunds : list of (int, bytes)
         Customer key and identity of each refund among those stored.
     occurred_at : int or None
@@ -52,5 +54,6 @@ class Written:
     new: NDArray[np.int64]
     conflicts: list[OrderConflict]
     erased: list[int]
+    customer_keys: set[int]
     refunds: list[tuple[int, bytes]]
     occurred_at: int | None

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from store.tables.base import Base, CodePointText
 
-__all__ = ["Customer", "CustomerAttribute", "ErasedCustomer"]
+__all__ = ["Customer", "CustomerAttribute", "ErasedCustomer", "ReplacedAttribute"]
 
 
 class Customer(Base):
@@ -27,6 +27,7 @@ class Customer(Base):
     merged_into: Mapped[int | None] = mapped_column(
         index=True, doc="The customer for whom this id stands now; that one is merged into nobody."
     )
+    merged_number: Mapped[int | None] = mapped_column(BigInteger, doc="Sequence number of the merge.")
     erased_at: Mapped[datetime | None] = mapped_column(doc="Since when the customer is hidden, until all is deleted.")
 
 
@@ -45,6 +46,25 @@ class CustomerAttribute(Base):
     kind: Mapped[str]
     number: Mapped[float | None]
     text: Mapped[str | None] = mapped_column(doc="The category, or the date in ISO 8601.")
+    sequence_number: Mapped[int] = mapped_column(BigInteger, server_default="0", doc="As that of an event.")
+
+
+class ReplacedAttribute(Base):
+    """What was said of an attribute at an instant before something else was said of the same instant."""
+
+    __tablename__ = "replaced_attribute"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    customer_key: Mapped[int] = mapped_column(ForeignKey("customer.id"), primary_key=True)
+    name: Mapped[str] = mapped_column(CodePointText, primary_key=True)
+    learnt_at: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    replaced_by: Mapped[int] = mapped_column(
+        BigInteger, primary_key=True, autoincrement=False, doc="Sequence number of what said something else."
+    )
+    sequence_number: Mapped[int] = mapped_column(BigInteger)
+    kind: Mapped[str]
+    number: Mapped[float | None]
+    text: Mapped[str | None]
 
 
 class ErasedCustomer(Base):

@@ -17,8 +17,10 @@ __all__ = [
     "OrderLine",
     "Product",
     "RejectedRow",
+    "ReplacedHead",
     "Source",
     "SourceActivity",
+    "WriteNumber",
 ]
 
 
@@ -92,6 +94,25 @@ class Event(Base):
     value: Mapped[float | None]
     channel_id: Mapped[int | None] = mapped_column(ForeignKey("channel.id"))
     properties: Mapped[str | None] = mapped_column(doc="JSON of what else the sender said.")
+    sequence_number: Mapped[int] = mapped_column(
+        BigInteger,
+        server_default="0",
+        doc="Of the transaction that wrote it: of one customer's, ascending as they are seen.",
+    )
+
+
+class ReplacedHead(Base):
+    """What the head of an order said before an earlier line came, for scores that were computed then."""
+
+    __tablename__ = "replaced_head"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    event_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("event.id"), primary_key=True, autoincrement=False)
+    replaced_by: Mapped[int] = mapped_column(
+        BigInteger, primary_key=True, autoincrement=False, doc="Sequence number of what said something else."
+    )
+    channel_id: Mapped[int | None] = mapped_column(ForeignKey("channel.id"))
+    properties: Mapped[str | None]
 
 
 class OrderLine(Base):
@@ -108,6 +129,7 @@ class OrderLine(Base):
     quantity: Mapped[float | None]
     value: Mapped[float | None]
     discount: Mapped[float | None]
+    sequence_number: Mapped[int | None] = mapped_column(BigInteger, doc="Null where it came with its event.")
 
 
 class RejectedRow(Base):
@@ -142,3 +164,11 @@ class SourceActivity(Base):
     rejected: Mapped[int] = mapped_column(BigInteger)
     last_received_at: Mapped[datetime]
     last_occurred_at: Mapped[datetime | None] = mapped_column(doc="Of what was stored or there already.")
+
+
+class WriteNumber(Base):
+    """Where sequence numbers come from: SQLite counts the one row up, PostgreSQL takes them from the key's sequence."""
+
+    __tablename__ = "write_number"
+
+    id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey
+from sqlalchemy import CheckConstraint, ForeignKey, Index, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from store.tables.base import Base
 
-__all__ = ["PublishedRun", "Score", "ScoringRun", "SegmentListing"]
+__all__ = ["PublishedRun", "RescoreRequest", "Score", "ScoringPart", "ScoringRun", "SegmentListing"]
 
 
 class ScoringRun(Base):
@@ -35,7 +35,31 @@ class ScoringRun(Base):
     memberships_recorded: Mapped[bool] = mapped_column(
         default=False, doc="Whether who entered and left a segment by this run stands in `segment_membership`."
     )
+    is_pruned: Mapped[bool] = mapped_column(
+        default=False,
+        server_default=false(),
+        doc="Whether what it says of customers is deleted, or is being: its lists are read no more.",
+    )
+    recorded_key: Mapped[int] = mapped_column(
+        default=0, server_default="0", doc="Up to this key of a customer it does; the rest is done in order of keys."
+    )
+    replaced_run_id: Mapped[int | None] = mapped_column(doc="The run that was published before it.")
+    read_since: Mapped[datetime | None] = mapped_column(
+        doc="When the first attempt whose scores it holds began to read; null where that was not written down."
+    )
     error: Mapped[str | None]
+
+
+class ScoringPart(Base):
+    """A range of customers whose scores under a run that is at work are complete, and what was added up of them."""
+
+    __tablename__ = "scoring_part"
+
+    scoring_run_id: Mapped[int] = mapped_column(ForeignKey("scoring_run.id"), primary_key=True)
+    lowest_key: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    highest_key: Mapped[int]
+    terms: Mapped[str] = mapped_column(doc="What they were scored by.")
+    sums: Mapped[bytes]
 
 
 class PublishedRun(Base):
@@ -52,7 +76,16 @@ class Score(Base):
     """What one run says of one customer. Null stands for "does not apply", never for nought."""
 
     __tablename__ = "score"
-    __table_args__ = ({"sqlite_with_rowid": False},)
+    __table_args__ = (
+        Index(
+            "ix_score_rescored",
+            "scoring_run_id",
+            "customer_key",
+            sqlite_where=text("rescored_at IS NOT NULL"),
+            postgresql_where=text("rescored_at IS NOT NULL"),
+        ),
+        {"sqlite_with_rowid": False},
+    )
 
     scoring_run_id: Mapped[int] = mapped_column(ForeignKey("scoring_run.id"), primary_key=True)
     customer_key: Mapped[int] = mapped_column(ForeignKey("customer.id"), primary_key=True)
@@ -91,6 +124,9 @@ class Score(Base):
     propensities: Mapped[str | None] = mapped_column(
         doc="JSON: what each model but that of churn says, by target: probability, raw_margin, base_value, reasons."
     )
+    rescored_at: Mapped[datetime | None] = mapped_column(
+        doc="The instant that it speaks of, where that is not its run's: of customers scored again since."
+    )
 
 
 class SegmentListing(Base):
@@ -109,3 +145,17 @@ class SegmentListing(Base):
         doc="Of a segment: value at risk, or else clv, or else churn probability, or else 0. Or the propensity.",
     )
     customer_key: Mapped[int] = mapped_column(ForeignKey("customer.id"), primary_key=True)
+
+
+class RescoreRequest(Base):
+    """A customer of whom something new came live and who is to be scored again, however often it came."""
+
+    __tablename__ = "rescore_request"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    customer_key: Mapped[int] = mapped_column(ForeignKey("customer.id"), primary_key=True, autoincrement=False)
+    requested_at: Mapped[datetime] = mapped_column(doc="When the first of it came.")
+    times: Mapped[int] = mapped_column(doc="How often it came: whoever scores removes the row only if none came since.")
+    told_run_id: Mapped[int | None] = mapped_column(
+        doc="The run whose score of the customer was told last, where the runs published since left that to this."
+    )

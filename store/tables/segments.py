@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index
+from sqlalchemy import ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from store.tables.base import Base
@@ -34,10 +34,24 @@ class SegmentCutoffs(Base):
 
 
 class SegmentMembership(Base):
-    """A stay of one customer in one segment, from the as_of of the run that saw it begin to that which saw it end."""
+    """A stay of one customer in one segment, from the instant of the score that saw it begin to that which saw it end.
+
+    Scores are of a run: that of all customers, or of one who was scored again since.
+    """
 
     __tablename__ = "segment_membership"
-    __table_args__ = (Index(None, "customer_key", "segment", "entered_run_id", unique=True),)
+    __table_args__ = (
+        Index(None, "customer_key"),
+        # Nobody is in a segment twice at once, whoever writes it.
+        Index(
+            "ix_segment_membership_open",
+            "customer_key",
+            "segment",
+            unique=True,
+            sqlite_where=text("left_at IS NULL"),
+            postgresql_where=text("left_at IS NULL"),
+        ),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     customer_key: Mapped[int] = mapped_column(ForeignKey("customer.id"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import importlib
 import io
 import json
 import os
@@ -24,8 +23,9 @@ from sqlalchemy import select
 from cli.main import app
 from models.btyd import PURCHASE_MODELS
 from models.segments import SEGMENTS, SegmentPolicy
-from service.segment_csv import CSV_COLUMNS
+from service.segment_csv import CSV_COLUMNS, WORK_COLUMNS
 from store import policies, registry
+from store.held_out import read_held_out
 from store.lists import iterate_segment
 from store.scores import published_run
 from store.tables import ScoringRun
@@ -183,7 +183,35 @@ def test_at_risk_shows_the_list_with_its_reasons(regulars: Regulars, at: At) -> 
     for row in rows[:3]:
         assert row.customer_id in shown.out
     assert rows[3].customer_id not in shown.out
-    assert f"2 of {len(rows)} customers" in regulars("at-risk", "--budget", 2).out
+    with shop.database.read() as session:
+        held_out = read_held_out(session, 0.1)
+    may_be = [row for row in rows if row.score.customer_key not in held_out]
+    assert f"{rows.index(may_be[1]) + 1} of {len(rows)} customers" in regulars("at-risk", "--budget", 2).out
+    assert f"{len(rows) - len(may_be)} of them are held out" in shown.out
+    assert "save rate 10%, an assumption until a campaign has measured it" in shown.out
+
+
+def test_at_risk_shows_whom_a_reason_or_an_amount_singles_out_in_their_places(regulars: Regulars, at: At) -> None:
+    shop = at("scored")
+    rows = list(iterate_segment(shop.database, "at_risk"))
+    named = [(row, json.loads(row.score.reasons or "[]")[:-1]) for row in rows]
+    feature = named[0][1][0][0]
+    towards = [row.customer_id for row, told in named if any(name == feature and by > 0 for name, _, by in told)]
+    assert 0 < len(towards) < len(rows)
+
+    def listed(*options: object) -> list[tuple[int, str]]:
+        printed = regulars("at-risk", "--csv", "-", *options)
+        assert printed.exit_code == 0, printed.err
+        return [(int(row["position"]), row["customer_id"]) for row in csv.DictReader(io.StringIO(printed.out))]
+
+    places = {row.customer_id: place for place, row in enumerate(rows, start=1)}
+    assert listed("--reason", f"{feature}:towards") == [(places[each], each) for each in towards]
+    least = rows[4].score.value_at_risk
+    assert listed("--min-value-at-risk", least) == [(places[row.customer_id], row.customer_id) for row in rows[:5]]
+    assert "in their places among all" in regulars("at-risk", "--reason", feature).out
+    refused = regulars("at-risk", "--reason", "nonsense")
+    assert refused.exit_code != 0
+    assert "No reason is called 'nonsense'" in refused.err
 
 
 def test_propensity_shows_the_list_of_a_target_and_writes_it_as_csv(regulars: Regulars, at: At, tmp_path: Path) -> None:
@@ -214,12 +242,45 @@ def test_at_risk_writes_the_whole_list_as_csv_to_a_file_and_to_the_terminal(
     assert "Written to" in regulars("at-risk", "--csv", path).out
     assert path.read_bytes().decode() == printed.out
     rows = list(csv.DictReader(io.StringIO(printed.out)))
-    assert tuple(rows[0]) == (*CSV_COLUMNS, "upsell_propensity")
+    assert tuple(rows[0]) == (*CSV_COLUMNS, "upsell_propensity", *WORK_COLUMNS)
     listed = list(iterate_segment(shop.database, "at_risk"))
     assert [row["customer_id"] for row in rows] == [row.customer_id for row in listed]
     assert [float(row["value_at_risk"]) for row in rows] == [row.score.value_at_risk for row in listed]
     assert all(row["sentence"].endswith(".") for row in rows)
-    assert len(regulars("at-risk", "--csv", "-", "--budget", 4).out.splitlines()) == 5
+    first = list(csv.DictReader(io.StringIO(regulars("at-risk", "--csv", "-", "--budget", 4).out)))
+    assert [row["held_out"] for row in first].count("no") == 4
+    assert first == rows[: len(first)]
+
+
+def test_a_campaign_is_made_contacts_are_told_from_a_file_and_its_effect_is_shown(
+    regulars: Regulars, at: At, tmp_path: Path
+) -> None:
+    shop = at("scored")
+    listed = [row.customer_id for row in iterate_segment(shop.database, "at_risk")]
+    made = regulars("campaigns", "add", "Autumn calls", "--held-out-share", 0.3)
+    assert made.exit_code == 0, made.err
+    assert f"for {len(listed)} more customers, 30% of them held out; counts: a purchase within 90 days" in made.out
+    assert "Autumn calls" in regulars("campaigns", "list").out
+    path = tmp_path / "contacts.csv"
+    lines = [
+        "customer_id,contacted_at,channel,campaign,cost",
+        f"{listed[0]},2024-07-01T00:00:00Z,phone,Autumn calls,2.5",
+    ]
+    path.write_text("\n".join([*lines, f"{listed[1]},2024-07-01,phone,,", "nobody,2024-07-01T00:00:00Z,phone,,"]))
+    told = regulars("contacts", "add", path)
+    assert "contacts.csv: stored 1 + already there 0 + rejected 2" in told.out
+    assert "line 3: contacted_at: " in told.out
+    assert "line 4: no customer has the id 'nobody'" in told.out
+    assert "stored 0 + already there 1" in regulars("contacts", "add", path).out
+    rows = list(csv.DictReader(io.StringIO(regulars("at-risk", "--csv", "-").out)))
+    assert [row["customer_id"] for row in rows] == listed[1:]
+    shown = regulars("at-risk", "--include-contacted", "--limit", 1)
+    assert "contacted 2024-07-01" in shown.out
+    effect = regulars("campaigns", "effect", "Autumn calls")
+    assert effect.exit_code == 0, effect.err
+    assert "held_out, held out" in effect.out
+    assert "There is no campaign 'Spring'" in regulars("campaigns", "effect", "Spring").complaint()
+    assert "held_out_share" in regulars("campaigns", "add", "x", "--held-out-share", 0.95).complaint()
 
 
 def test_explain_says_why_and_shows_contributions_that_sum(regulars: Regulars, at: At) -> None:
@@ -353,15 +414,14 @@ def test_a_list_that_is_piped_to_a_reader_who_leaves_ends_quietly(at: At) -> Non
     assert listing.wait(60) == 1
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["terminated", "interrupted"])
-def test_a_worker_executes_what_is_queued_and_ends_when_told_to(at: At, number: signal.Signals) -> None:
+def test_a_worker_executes_what_is_queued_and_ends_when_interrupted(at: At) -> None:
     shop = at("trained")
     worker = subprocess.Popen([sys.executable, "-m", "cli", "worker"], env=_environment(), stdout=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + 60
         while not _is_published(shop) and time.monotonic() < deadline:
             time.sleep(0.1)
-        worker.send_signal(number)
+        worker.send_signal(signal.SIGINT)
         assert worker.wait(30) == 0
     finally:
         worker.kill()
@@ -396,18 +456,6 @@ def test_serve_answers_and_ends_with_its_worker_when_told_to(
     assert f"At-risk list  http://127.0.0.1:{port}/" in said
     assert server.returncode in (0, 130, 143)
     _wait_until_nobody_is_left(server.pid)
-
-
-def test_serve_lets_several_processes_answer(at: At, regulars: Regulars, monkeypatch: pytest.MonkeyPatch) -> None:
-    at("untrained")
-    asked: dict[str, Any] = {}
-    monkeypatch.setenv("REGULARS_OPEN", "1")
-    monkeypatch.setattr("cli.serve._require_free", lambda settings: None)
-    monkeypatch.setattr("cli.serve.uvicorn.run", lambda app, **options: asked.update(options, app=app))
-    assert regulars("serve", "--no-worker", "--processes", 2).exit_code == 0
-    assert (asked["app"], asked["factory"], asked["workers"]) == ("service.asgi:app", True, 2)
-    module, _, name = asked["app"].partition(":")
-    assert getattr(importlib.import_module(module), name)().title == "Regulars"
 
 
 def _wait_until_nobody_is_left(session: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import shutil
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 
 import pyarrow.compute as pc
@@ -25,23 +26,25 @@ def _online_retail(folder: Path) -> None:
 
 
 def _complete_journey(folder: Path) -> None:
-    """Write every fifth household, with all that belongs to it."""
+    """Write every eighth household, with all that belongs to it."""
     source = shared_data("dunnhumby_complete_journey")
     for name in ("transactions", "campaigns", "coupon_redemptions", "demographics"):
-        _filter(source / f"{name}.parquet", folder, "household_id", 5)
+        _filter(source / f"{name}.parquet", folder, "household_id", 8)
     for name in ("products", "campaign_descriptions"):
         shutil.copy(source / f"{name}.parquet", folder)
 
 
 def _telco(folder: Path) -> None:
-    shutil.copy(shared_data("ibm_telco_churn") / "telco_churn.csv.gz", folder)
+    _first_rows(shared_data("ibm_telco_churn") / "telco_churn.csv.gz", folder, 2_500)
 
 
 def _hillstrom(folder: Path) -> None:
-    """Write the first 8,000 rows."""
-    source = shared_data("hillstrom_email") / "hillstrom.csv.gz"
+    _first_rows(shared_data("hillstrom_email") / "hillstrom.csv.gz", folder, 6_000)
+
+
+def _first_rows(source: Path, folder: Path, n: int) -> None:
     with gzip.open(source, "rt", encoding="utf-8") as whole, gzip.open(folder / source.name, "wt") as part:
-        part.writelines(line for number, line in enumerate(whole) if number <= 8_000)
+        part.writelines(islice(whole, 1 + n))
 
 
 def _filter(source: Path, folder: Path, column: str, one_of: int, *, keep_missing: int = 0) -> None:

@@ -25,6 +25,7 @@ FILES = (
     "bundle.json",
     "churn.calibrator.json",
     "churn.classifier.txt",
+    "distributions.json",
     "gamma_gamma.json",
     "manifest.json",
     "outlook.json",
@@ -66,7 +67,7 @@ def test_a_loaded_bundle_scores_bit_for_bit_as_the_one_that_was_saved(bundle: Bu
 
 def test_everything_else_of_a_bundle_comes_back_too(bundle: Bundle, folder: Path) -> None:
     loaded = load_bundle(folder)
-    plain = ("snapshot_date", "currency", "timezone", "horizon_days", "policy", "cutoffs", "reference")
+    plain = ("snapshot_date", "currency", "timezone", "horizon_days", "policy", "cutoffs", "reference", "distributions")
     for name in (*plain, "report"):
         assert getattr(loaded, name) == getattr(bundle, name), name
     for target, model in bundle.targets.items():

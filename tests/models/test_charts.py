@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from models.charts import bar_chart, calibration_chart, contribution_bars, driver_bars, gain_curve
+from models.charts import bar_chart, calibration_chart, contribution_bars, driver_bars, gain_curve, rates_chart
 from models.exceptions import InputError
 from models.metrics import CalibrationCurve, calibration_curve
 
@@ -23,6 +23,9 @@ CHARTS: dict[str, Callable[[str], str]] = {
     "contributions": lambda text: contribution_bars(
         [text, "rhythm"], [0.4, -1.2], title=text, description=text, towards=text, against=text
     ),
+    "rates": lambda text: rates_chart(
+        [text, "held out"], [0.1828, 0.1062], [0.17, 0.1], [0.19, 0.11], title=text, description=text
+    ),
     "drivers": lambda text: driver_bars(
         [text, "rhythm"],
         [0.4, 0.1],
@@ -34,6 +37,9 @@ CHARTS: dict[str, Callable[[str], str]] = {
         against_caption=text,
     ),
     "calibration": lambda text: calibration_chart(CURVE, title=text, description=text),
+    "calibration with intervals": lambda text: calibration_chart(
+        CURVE, title=text, description=text, interval=(CURVE.observed * 0.9, CURVE.observed)
+    ),
     "gain": lambda text: gain_curve([5.0, 3.0, 1.0], title=text, description=text, marked=2),
 }
 EMPTY_CHARTS = {
@@ -226,3 +232,13 @@ def test_illegal_data_is_refused() -> None:
         driver_bars(["a"], [0.5], [-0.3], [], title="t", description="d")
     with pytest.raises(InputError, match="a mark between 0 and the 1 contacts, got 2"):
         gain_curve([1.0], title="t", description="d", marked=2)
+
+
+def test_rates_are_drawn_with_their_intervals_on_a_scale_that_ends_in_a_round_number() -> None:
+    chart = rates_chart(["mail", "none"], [0.18, 0.1], [0.17, 0.09], [0.19, 0.11], title="t", description="d.")
+    points = [float(x) for x in re.findall(r'<circle cx="([0-9.]+)"', chart)]
+    assert points == pytest.approx([480 * 0.18 / 0.2, 480 * 0.1 / 0.2])
+    assert "mail: 18.00%, between 17.00% and 19.00%; none: 10.00%, between 9.00% and 11.00%" in chart
+    assert ">20%</text>" in chart
+    with pytest.raises(InputError, match="expected 0 <= low <= rate <= high <= 1"):
+        rates_chart(["mail"], [0.2], [0.3], [0.4], title="t", description="d")

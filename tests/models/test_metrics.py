@@ -23,6 +23,7 @@ from models.metrics import (
     lift_at,
     log_loss,
     poisson_deviance,
+    share_interval,
     spearman,
     total_error,
 )
@@ -245,3 +246,26 @@ def test_same_rate_knows_no_rate_of_a_customer_first_seen_on_the_last_day() -> N
 
 def test_days_since_last_purchase_is_the_days_observed_less_recency() -> None:
     assert days_since_last_purchase(np.array([0.0, 30.0]), np.array([50.0, 50.0])).tolist() == [50.0, 20.0]
+
+
+@pytest.mark.parametrize(
+    ("events", "n", "low", "high"),
+    [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0, 0.1611), (1, 29, 0.0061, 0.1718)],
+)
+def test_the_interval_of_a_share_is_that_of_newcombe_1998_table_1_method_3(
+    events: int, n: int, low: float, high: float
+) -> None:
+    assert share_interval(events, n) == pytest.approx((low, high), abs=5e-5)
+
+
+@given(st.integers(0, 400), st.integers(1, 400), st.sampled_from([0.8, 0.95, 0.99]))
+def test_the_interval_of_a_share_is_that_of_scipy(events: int, n: int, level: float) -> None:
+    events = min(events, n)
+    expected = stats.binomtest(events, n).proportion_ci(level, method="wilson")
+    assert share_interval(events, n, level) == pytest.approx((expected.low, expected.high), abs=1e-12)
+
+
+def test_a_share_of_nothing_has_no_interval_and_more_events_than_rows_are_refused() -> None:
+    assert share_interval(0, 0) is None
+    with pytest.raises(InputError, match="expected 0 to 3 events"):
+        share_interval(4, 3)

@@ -18,7 +18,7 @@ from store.erasure import hide_customer, resume_erasures
 from store.ingest import ingest_events
 from store.ingest.identity import order_head
 from store.settings import load_settings
-from store.tables.base import Base
+from store.tables import Base, WriteNumber
 from tests.reliability.live_model import LiveModel, Outcome
 from tests.reliability.told_calls import ORDERS, Call, Told, csv_of, mapping_of
 from tests.store.ingest.live_requests import (
@@ -242,4 +242,5 @@ def _content(database: Database) -> tuple[list[Any], list[Any], list[Any], dict[
 def _empty(database: Database) -> None:
     with database.write() as session:
         for table in reversed(Base.metadata.sorted_tables):
-            session.execute(text(f"DELETE FROM {table.name}"))
+            if table is not WriteNumber.__table__:  # whose row is counted up, for good
+                session.execute(text(f"DELETE FROM {table.name}"))

@@ -45,7 +45,8 @@ HORIZON_DAYS, ACTIVITY_DAYS = 90, 180
 N_CUSTOMERS = 400
 PROSPECT = "prospect"
 ODD_IDS = ("a/b", "..", "=2+5", "ünï 客", "a?b&c=d#e", "<b>x</b>")
-POLICY = SegmentPolicy(contact_cost=0.2)
+# Nobody is held out: who would be is a matter of each database's own salt.
+POLICY = SegmentPolicy(contact_cost=0.2, held_out_share=0.0)
 FEATURES = (
     "days_since_last_purchase",
     "frequency",
@@ -258,7 +259,10 @@ def fit_target(
 def save(bundle: Bundle, log: EventLog, snapshot: Snapshot, bundle_dir: Path) -> Registered:
     """Find the cut-offs of a bundle on a log and save it."""
     scores = score(bundle, POLICY, UNCUT, log, {}, snapshot)
-    folder, bundle_hash = save_bundle(replace(bundle, cutoffs=find_cutoffs(POLICY, **scores.for_cutoffs())), bundle_dir)
+    cutoffs = find_cutoffs(POLICY, **scores.for_cutoffs())
+    folder, bundle_hash = save_bundle(
+        replace(bundle, cutoffs=cutoffs, distributions=scores.distributions()), bundle_dir
+    )
     leading = bundle.report["targets"][bundle.leading.name]
     figures = {"name": bundle.leading.name, **{key: leading[key] for key in ("auc", "log_loss")}}
     return Registered(folder, bundle_hash, bundle.report, {"target": figures, "champion": None})

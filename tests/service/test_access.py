@@ -23,9 +23,18 @@ from tests.service.test_rate_limit import Clock
 
 FREE = {"/livez", "/readyz"}
 CALLS = ("alias", "batch", "group", "identify", "page", "screen", "track")
+WEBHOOK_STEPS = ("enable", "replay", "rotate-secret", "test", "deliveries/{delivery_id}/replay")
 # What else than reading scores a route is for.
 NEEDED = {
     ("GET", "/metrics"): "admin",
+    **{(method, "/v1/webhooks"): "admin" for method in ("GET", "POST")},
+    **{(method, "/v1/webhooks/{webhook_id}"): "admin" for method in ("GET", "DELETE")},
+    **{("POST", f"/v1/webhooks/{{webhook_id}}/{what}"): "admin" for what in WEBHOOK_STEPS},
+    ("GET", "/v1/webhooks/{webhook_id}/deliveries"): "admin",
+    ("GET", "/v1/webhooks/{webhook_id}/deliveries/{delivery_id}"): "admin",
+    ("POST", "/v1/campaigns/{campaign_id}/adopt"): "admin",
+    **{("POST", path): "contacts:write" for path in ("/v1/contacts", "/v1/campaigns")},
+    **{("POST", f"/v1/campaigns/{{campaign_id}}/{what}"): "contacts:write" for what in ("assignments", "effect")},
     ("POST", "/v1/training-runs"): "admin",
     ("POST", "/v1/scoring-runs"): "admin",
     ("DELETE", "/v1/customers"): "customers:erase",
@@ -38,7 +47,8 @@ MAY = {
     "events:write": {"events:write"},
     "scores:read": {"scores:read"},
     "customers:erase": {"customers:erase"},
-    "admin": {"scores:read", "customers:erase", "admin"},
+    "contacts:write": {"contacts:write"},
+    "admin": {"scores:read", "contacts:write", "customers:erase", "admin"},
 }
 
 

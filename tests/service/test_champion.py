@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 import threading
 from collections.abc import Callable
@@ -12,13 +13,14 @@ from typing import Any
 import pytest
 
 from models.bundle import BundleError, load_bundle
+from service.app import create_app
 from service.bundle_cache import BundleCache, ServedModel
 from service.exceptions import ModelUnavailableError
 from service.scorer import warm_up
 from store import registry
 from store.engine import Database
-from tests.service.conftest import Bundles, Shop
-from tests.service.shop import NOW, ODD_IDS, Registered, register
+from tests.service.conftest import Bundles, Shop, TestClient
+from tests.service.shop import NOW, ODD_IDS, Registered, register, settings_for
 
 IDS = [f"c{number:03}" for number in range(40)]
 
@@ -146,6 +148,23 @@ def test_many_requests_for_a_new_champion_load_it_once(database: Database, bundl
     assert len({id(model) for model in found}) == 1
 
 
+def test_a_process_loads_and_warms_the_champion_when_it_is_started_and_not_before(
+    database_url: str, database: Database, bundles: Bundles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    register(database, bundles.first)
+    warmed: list[int] = []
+    monkeypatch.setattr("service.app.warm_up", lambda model: warmed.append(model.version))
+    # As a server does that forks after it: threads of a booster that was loaded don't survive that.
+    app = create_app(settings_for(database_url, bundles.directory), now=lambda: NOW, log_to=io.StringIO())
+    assert warmed == []
+    with TestClient(app, "http://localhost") as client:
+        # Nobody has asked yet: of several processes any may say for all that they are ready.
+        assert warmed == [1]
+        assert client.get("/readyz").json()["model_version"] == 1
+        client.get("/v1/customers/c000/score")
+    assert warmed == [1]
+
+
 def test_without_a_champion_there_is_nothing_to_serve(database: Database, bundles: Bundles) -> None:
     cache = BundleCache(bundles.directory, warm_up=warm_up)
     with database.read() as session, pytest.raises(ModelUnavailableError, match="Run: regulars train"):
@@ -162,3 +181,21 @@ def test_a_refused_champion_is_not_tried_again_by_every_request(database: Databa
     with database.read() as session:
         assert [cache.current(session).version for _ in range(3)] == [1, 1, 1]
         assert "has no readable manifest" in str(cache.warning(session))
+
+
+def test_a_process_that_begins_beside_a_damaged_champion_serves_the_one_before_and_says_so(
+    own_shop: Shop, bundles: Bundles, serve: Callable[..., Shop]
+) -> None:
+    before = own_shop.get("/v1/customers/c000/score")
+    folder = own_shop.settings.bundle_dir / bundles.second.folder
+    _damage(folder)
+    register(own_shop.database, bundles.second)
+    begun = serve(own_shop.settings.database_url, own_shop.settings.bundle_dir)
+    # Asked before anybody asked for a score.
+    ready = begun.get("/readyz")
+    assert ready["model_version"] == 1
+    assert "Version 2 is champion, but can't be served" in ready["warning"]
+    assert begun.get("/v1/customers/c000/score") == before
+    shutil.rmtree(folder)
+    shutil.copytree(bundles.directory / bundles.second.folder, folder)
+    assert begun.get("/readyz") == {"status": "ready", "model_version": 2, "warning": None}

@@ -43,7 +43,7 @@ BAD_REQUESTS: list[tuple[str, str, dict[str, Any], int, str, str]] = [
     ("GET", "/v1/at-risk?limit=1001", {}, 422, "invalid-request", "less than or equal to 1000, got '1001'"),
     ("GET", f"/v1/at-risk?budget={'9' * 400}", {}, 422, "invalid-request", "query.budget: expected "),
     ("GET", "/v1/at-risk?budget=ten", {}, 422, "invalid-request", "a valid integer"),
-    ("GET", "/v1/at-risk?format=xml", {}, 422, "invalid-request", "'json' or 'csv'"),
+    ("GET", "/v1/at-risk?format=xml", {}, 422, "invalid-request", "'json', 'csv' or 'ndjson'"),
     ("GET", "/v1/at-risk?cursor=abc", {}, 400, "invalid-cursor", "Take it from `next_cursor`"),
     ("GET", "/v1/at-risk?cursor=%F0%9F%92%A9", {}, 400, "invalid-cursor", "Take it from `next_cursor`"),
     ("GET", "/v1/at-risk?format=csv&cursor=bnVsbA", {}, 400, "invalid-cursor", "Take it from `next_cursor`"),
@@ -204,7 +204,7 @@ def test_before_the_first_scoring_lists_say_what_to_run(
 
 
 def test_a_cursor_of_a_run_that_is_gone_says_to_begin_again(shop: Shop) -> None:
-    cursor = Cursor(4711, "at_risk", 1.0, 1, 1).encode()
+    cursor = Cursor(4711, "at_risk", 1.0, 1, 1, 1).encode()
     problem = _problem(shop.client.get("/v1/at-risk", params={"cursor": cursor}), 400)
     assert "Begin again without a cursor" in problem["detail"]
 

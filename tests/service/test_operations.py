@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
+import inspect
 import json
 import re
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
+import httpx
+import numpy as np
 import pytest
+from fastapi.routing import iter_route_contexts
+from numpy.typing import NDArray
 
+from models.propensity import PropensityModel
 from service.app import create_app
 from service.media_types import preferred
+from service.routers.tracking import PATHS
 from tests.service.conftest import Bundles, Shop
 from tests.service.shop import NOW, settings_for
 
@@ -50,6 +62,67 @@ def test_metrics_count_by_route_template_and_never_by_customer(shop: Shop) -> No
     assert 'handler="/v1/customers/{customer_id}/score",method="GET",status="2xx"' in response.text
     assert "process_cpu_seconds_total" in response.text
     assert "c007" not in response.text
+
+
+def test_what_takes_long_is_computed_beside_the_event_loop_by_one_thread_a_request(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    computed: list[tuple[int, int]] = []
+    contributions = PropensityModel.contributions
+
+    def noting(model: PropensityModel, X: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
+        with suppress(RuntimeError):
+            asyncio.get_running_loop()
+            pytest.fail("the event loop waits for this")
+        computed.append((threading.get_ident(), model.num_threads))
+        return contributions(model, X)
+
+    monkeypatch.setattr(PropensityModel, "contributions", noting)
+    body = {
+        "events": [{"event": "Order Completed", "occurred_at": "2023-12-01T00:00:00Z", "properties": {"revenue": 9}}]
+    }
+    asks: list[Callable[[], httpx.Response]] = [
+        lambda: shop.client.get("/v1/customers/c007/score"),
+        lambda: shop.client.post("/v1/scores", json={"customer_ids": [f"c{number:03}" for number in range(50)]}),
+        lambda: shop.client.post("/v1/score", json=body),
+        lambda: shop.client.post("/v1/customers/c007/what-if", json=body),
+        lambda: shop.client.get("/v1/customers/c007/changes", params={"since": "2023-06-01T00:00:00Z"}),
+        lambda: shop.client.get("/customers/c007", headers={"accept": "text/html"}),
+    ]
+    for ask in asks:
+        computed.clear()
+        answer = ask()
+        assert answer.status_code == 200, answer.text
+        assert computed, answer.url
+        assert len({thread for thread, _ in computed}) == 1
+        assert {num_threads for _, num_threads in computed} == {1}
+
+
+def test_while_a_score_is_computed_the_event_loop_answers_others(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    is_computed, may_go_on = threading.Event(), threading.Event()
+    contributions = PropensityModel.contributions
+
+    def slow(model: PropensityModel, X: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
+        is_computed.set()
+        assert may_go_on.wait(30), "nobody else was answered"
+        return contributions(model, X)
+
+    with monkeypatch.context() as during, ThreadPoolExecutor(1) as pool:
+        during.setattr(PropensityModel, "contributions", slow)
+        asked = pool.submit(shop.client.get, "/v1/customers/c007/score")
+        assert is_computed.wait(30)
+        try:
+            assert shop.get("/livez") == {"status": "alive"}
+            assert not asked.done()
+        finally:
+            may_go_on.set()
+        assert asked.result(30).status_code == 200
+
+
+def test_routes_run_in_a_thread_but_those_that_wait_for_others_only(shop: Shop) -> None:
+    contexts = iter_route_contexts(shop.client.app.routes)  # type: ignore[attr-defined]
+    on_the_loop = {context.path for context in contexts if inspect.iscoroutinefunction(context.endpoint)}
+    assert on_the_loop == {"/livez", "/docs", "/redoc", *PATHS}
 
 
 def test_every_answer_tells_browsers_to_load_nothing_from_elsewhere(shop: Shop) -> None:

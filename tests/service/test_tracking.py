@@ -148,8 +148,8 @@ def test_a_stranger_is_refused_before_the_body_is_read(keyless: Client) -> None:
 def test_a_locked_database_is_a_503_that_says_when_to_come_again(
     client: Client, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("store.ingest.live._LONGEST_WAIT", 0.2)
-    with database.write() as session:
+    with monkeypatch.context() as hurried, database.write() as session:
+        hurried.setattr("store.ingest.live._LONGEST_WAIT", 0.2)
         if not database.is_sqlite:
             session.execute(text("LOCK TABLE event"))
         answer = client.post("/v1/track", json=TRACK)
@@ -161,8 +161,8 @@ def test_a_locked_database_is_a_503_that_says_when_to_come_again(
 def test_in_an_open_service_too_a_locked_database_is_a_503(
     opened: Client, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("service.live_ingest._SECONDS_TO_FIND_A_SOURCE", 0.2)
-    with database.write() as session:
+    with monkeypatch.context() as hurried, database.write() as session:
+        hurried.setattr("service.live_ingest._SECONDS_TO_FIND_A_SOURCE", 0.2)
         if not database.is_sqlite:
             session.execute(text("LOCK TABLE source"))
         assert opened.post("/v1/track", json=TRACK).status_code == 503

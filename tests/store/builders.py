@@ -15,6 +15,8 @@ from sqlalchemy import insert, select
 from store import registry, runs, scores
 from store.engine import Database
 from store.listings import write_listings
+from store.outbox import KINDS
+from store.publishing import publish
 from store.tables import (
     Category,
     Channel,
@@ -28,6 +30,7 @@ from store.tables import (
     ScoringRun,
     SegmentPolicyVersion,
     Source,
+    WebhookEndpoint,
 )
 from tests.features.learnt import Learnt
 from tests.features.strategies import CATEGORIES, CHANNELS, EVENT_TYPES, Row
@@ -37,8 +40,10 @@ __all__ = [
     "Scored",
     "add_attributes",
     "add_customers",
+    "add_endpoint",
     "add_facts",
     "add_model",
+    "columns_of",
     "publish_run",
     "queue_run",
     "write_scores",
@@ -185,6 +190,24 @@ def add_model(
         ).version
 
 
+def add_endpoint(
+    database: Database, kinds: Sequence[str] = KINDS, thresholds: Mapping[str, float] | None = None, **further: Any
+) -> int:
+    """Store an endpoint that is told of changes; return its id."""
+    with database.write() as session:
+        endpoint = WebhookEndpoint(
+            url="https://crm.example.org/hook",
+            events=list(kinds),
+            thresholds=dict(thresholds or {}),
+            secret="whsec_",  # noqa: S106  # nobody's
+            created_at=NOW,
+            **further,
+        )
+        session.add(endpoint)
+        session.flush()
+        return endpoint.id
+
+
 def queue_run(database: Database, *, as_of: datetime = NOW) -> int:
     """Begin a scoring run with model 1 and policy 1, made where they are missing; return its id."""
     with database.write() as session:
@@ -198,8 +221,8 @@ def queue_run(database: Database, *, as_of: datetime = NOW) -> int:
     return run_id
 
 
-def write_scores(database: Database, run_id: int, scored: Mapping[int, Scored]) -> None:
-    """Write the scores of customers, by key, under a run."""
+def columns_of(scored: Mapping[int, Scored]) -> dict[str, list[Any]]:
+    """Return the columns of scores."""
     columns: dict[str, list[Any]] = {name: [None] * len(scored) for name in scores.SCORE_COLUMNS}
     columns["segments"] = [score.segments for score in scored.values()]
     columns["segment"] = [score.segments.split(" ")[0] for score in scored.values()]
@@ -211,7 +234,12 @@ def write_scores(database: Database, run_id: int, scored: Mapping[int, Scored]) 
         json.dumps({name: {"probability": probability} for name, probability in (score.propensities or {}).items()})
         for score in scored.values()
     ]
-    places = scores.write(database, run_id, np.array(list(scored), dtype=np.int64), columns)
+    return columns
+
+
+def write_scores(database: Database, run_id: int, scored: Mapping[int, Scored]) -> None:
+    """Write the scores of customers, by key, under a run."""
+    places = scores.write(database, run_id, np.array(list(scored), dtype=np.int64), columns_of(scored))
     write_listings(database, run_id, [places])
 
 
@@ -219,7 +247,7 @@ def publish_run(database: Database, scored: Mapping[int, Scored], *, as_of: date
     """Make and publish a run that says this of customers; return its id."""
     run_id = queue_run(database, as_of=as_of)
     write_scores(database, run_id, scored)
-    scores.publish(database, run_id, n_customers=len(scored), aggregates={"n": len(scored)}, now=NOW)
+    publish(database, run_id, n_customers=len(scored), aggregates={"n": len(scored)}, now=lambda: NOW)
     return run_id
 
 

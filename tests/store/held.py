@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -10,9 +10,13 @@ from sqlalchemy import insert, inspect, text, update
 
 from store.engine import Database
 from store.memberships import record_published
+from store.outbox import SEGMENT_LEFT, Audience, Change
 from store.tables import (
+    Campaign,
+    CampaignAssignment,
     Category,
     Channel,
+    Contact,
     Customer,
     CustomerAttribute,
     Event,
@@ -20,11 +24,14 @@ from store.tables import (
     OrderLine,
     Product,
     RejectedRow,
+    ReplacedAttribute,
+    ReplacedHead,
+    RescoreRequest,
     Source,
     SourceActivity,
 )
 from store.tables.base import to_microseconds
-from tests.store.builders import NOW, Scored, add_customers, publish_run
+from tests.store.builders import NOW, Scored, add_customers, add_endpoint, publish_run
 
 __all__ = ["ANNA", "ANONYMOUS", "BERT", "FIRST", "add_events", "fill", "places_of_text", "raw_hits", "rows_of"]
 
@@ -61,8 +68,10 @@ def fill(database: Database) -> dict[str, int]:
         add_events(database, keys[name], [FIRST, NOW - timedelta(days=3)])
         _learn(database, keys[name], name)
     _reject(database)
+    _contact(database, keys)
+    add_endpoint(database)
     publish_run(database, {keys[ANNA]: Scored("at_risk", 3.0, 4.0, 0.75), keys[BERT]: Scored("steady", clv=4.0)})
-    record_published(database)
+    record_published(database, now=lambda: NOW)
     publish_run(
         database,
         {
@@ -71,8 +80,18 @@ def fill(database: Database) -> dict[str, int]:
         },
         as_of=NOW + timedelta(days=1),
     )
-    record_published(database)
+    record_published(database, now=lambda: NOW)
+    _tell_more(database, keys[ANONYMOUS])
     return keys
+
+
+def _tell_more(database: Database, key: int) -> None:
+    """Let a customer wait to be scored again, and tell something of it."""
+    with database.write() as session:
+        session.add(RescoreRequest(customer_key=key, requested_at=NOW, times=1))
+        connection = session.connection()
+        told = Change(SEGMENT_LEFT, key, {"customer_id": ANONYMOUS, "segment": "steady"})
+        Audience.of(connection).write(connection, [told], now=NOW)
 
 
 def add_events(
@@ -123,6 +142,10 @@ def add_events(
                 for event_id, at in zip(ids, instants, strict=True)
             ],
         )
+        session.execute(
+            insert(ReplacedHead),
+            [{"event_id": ids[0], "replaced_by": 2, "channel_id": 1, "properties": '{"coupon": "Ohr"}'}],
+        )
 
 
 def places_of_text(database: Database, what: str) -> list[str]:
@@ -145,15 +168,21 @@ def rows_of(database: Database, key: int) -> dict[str, int]:
     """Return how many rows refer to a customer, by table that has any."""
     found = {}
     with database.read() as session:
-        for table in ("event", "customer_attribute", "score", "segment_listing", "segment_membership"):
+        for table in (
+            "event",
+            "customer_attribute",
+            "replaced_attribute",
+            "score",
+            "segment_listing",
+            "segment_membership",
+            "campaign_assignment",
+            "contact",
+        ):
             found[table] = session.scalar(text(f"SELECT count(*) FROM {table} WHERE customer_key = {key}")) or 0
         found["customer"] = session.scalar(text(f"SELECT count(*) FROM customer WHERE id = {key}")) or 0
-        found["order_line"] = (
-            session.scalar(
-                text(f"SELECT count(*) FROM order_line JOIN event ON id = event_id WHERE customer_key = {key}")
-            )
-            or 0
-        )
+        for table in ("order_line", "replaced_head"):
+            rows = f"SELECT count(*) FROM {table} JOIN event ON id = event_id WHERE customer_key = {key}"
+            found[table] = session.scalar(text(rows)) or 0
     return {table: n for table, n in found.items() if n}
 
 
@@ -176,6 +205,52 @@ def _learn(database: Database, key: int, name: str) -> None:
             [
                 {"customer_key": key, "name": what, "learnt_at": at, "kind": kind, "number": number, "text": told}
                 for what, at, kind, number, told in versions
+            ],
+        )
+        before = {"sequence_number": 1, "replaced_by": 2, "kind": "category", "number": None, "text": f"near {name}"}
+        session.execute(
+            insert(ReplacedAttribute),
+            [{"customer_key": key, "name": "city", "learnt_at": to_microseconds(FIRST), **before}],
+        )
+
+
+def _contact(database: Database, keys: Mapping[str, int]) -> None:
+    """Assign both to a campaign and contact both, under their old id and their own."""
+    with database.write() as session:
+        session.add(
+            Campaign(
+                name="spring",
+                segment="at_risk",
+                outcome_days=90,
+                held_out_arm="held_out",
+                held_out_share=0.1,
+                assigned_at=FIRST,
+                created_at=FIRST,
+                is_assigned=True,
+            )
+        )
+        session.flush()
+        session.execute(
+            insert(CampaignAssignment),
+            [
+                {"campaign_id": 1, "customer_key": keys[name], "arm": arm, "assigned_at": at}
+                for name, arm, at in ((ANNA, "contacted", FIRST), (BERT, "held_out", NOW))
+            ],
+        )
+        session.execute(
+            insert(Contact),
+            [
+                {
+                    "identity": bytes([number]) * 16,
+                    "customer_key": keys[name],
+                    "campaign_id": campaign,
+                    "contacted_at": at,
+                    "received_at": NOW,
+                    "channel": "phone",
+                    "cost": 2.5,
+                    "message_id": f"call {name}",
+                }
+                for number, (name, campaign, at) in enumerate(((ANNA, 1, FIRST), (ANNA, None, NOW), (BERT, None, NOW)))
             ],
         )
 

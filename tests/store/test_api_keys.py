@@ -31,7 +31,8 @@ MAY = {
     "events:write": {"events:write"},
     "scores:read": {"scores:read"},
     "customers:erase": {"customers:erase"},
-    "admin": {"scores:read", "customers:erase", "admin"},
+    "contacts:write": {"contacts:write"},
+    "admin": {"scores:read", "contacts:write", "customers:erase", "admin"},
 }
 
 

@@ -148,7 +148,7 @@ def test_what_a_scoring_that_began_before_still_writes_is_deleted_after(database
     assert rows_of(database, keys[ANNA]) == {}
 
 
-@pytest.mark.parametrize("after", [0, 2, 5, 8, 9])  # of ten transactions; the last two take away ids, then rows
+@pytest.mark.parametrize("after", [0, 2, 5, 10, 11])  # of twelve transactions; the last two take away ids, then rows
 def test_an_erasure_that_is_cut_off_anywhere_is_resumed(
     database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, after: int
 ) -> None:

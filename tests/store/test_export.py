@@ -38,6 +38,9 @@ def test_everything_that_is_held_is_exported(database: Database, asked_for: str)
         {"name": "city", "kind": "category", "value": "Gent", "learnt_at": "2024-05-01T00:00:00Z"},
         {"name": "email", "kind": "category", "value": ANNA, "learnt_at": None},
     ]
+    assert found["replaced_attributes"] == [
+        {"name": "city", "kind": "category", "value": f"near {ANNA}", "learnt_at": "2023-03-28T00:00:00Z"}
+    ]
     assert [
         (score["segments"], score["churn_probability"], score["as_of"], score["is_published"])
         for score in found["scores"]
@@ -50,6 +53,21 @@ def test_everything_that_is_held_is_exported(database: Database, asked_for: str)
         ("at_risk", "2024-05-01T00:00:00Z", None),
         ("high_value", "2024-05-02T00:00:00Z", None),
     ]
+    assert found["campaign_assignments"] == [
+        {"campaign": "spring", "arm": "contacted", "assigned_at": "2023-03-28T00:00:00Z"}
+    ]
+    assert [(contact["contacted_at"], contact["campaign"]) for contact in found["contacts"]] == [
+        ("2023-03-28T00:00:00Z", "spring"),
+        ("2024-05-01T00:00:00Z", None),
+    ]
+    assert found["contacts"][0] | {"contacted_at": None} == {
+        "contacted_at": None,
+        "received_at": "2024-05-01T00:00:00Z",
+        "campaign": "spring",
+        "channel": "phone",
+        "cost": 2.5,
+        "message_id": f"call {ANNA}",
+    }
     assert [(row["line"], row["value"]) for row in found["rejected_rows"]] == [(1, "12,50"), (2, ANONYMOUS)]
     assert [event["occurred_at"] for event in found["events"]] == [
         "2023-03-28T00:00:00Z",
@@ -66,6 +84,7 @@ def test_everything_that_is_held_is_exported(database: Database, asked_for: str)
         "order_id": "o1",
         "value": None,
         "properties": {"coupon": "Ärger", "deep": 1.5},
+        "replaced": [{"channel": "web", "properties": {"coupon": "Ohr"}}],
         "lines": [
             {
                 "occurred_at": "2023-03-28T00:00:00Z",

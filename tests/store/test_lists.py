@@ -16,7 +16,7 @@ from store.engine import Database
 from store.exceptions import CursorError, StoreError
 from store.listings import propensity_list
 from store.lists import Cursor, iterate_segment, list_segment
-from store.scores import publish
+from store.publishing import publish
 from tests.store.builders import NOW, Scored, add_customers, publish_run, queue_run, write_scores
 from tests.store.statements import statements_of
 
@@ -85,7 +85,7 @@ def test_a_list_goes_on_in_the_run_that_it_began_with_when_another_is_published_
     second = queue_run(database)
     write_scores(database, second, after)
     assert joined(pages(database, 5, cursor=page.next_cursor)) == in_order(before)[5:]
-    publish(database, second, n_customers=30, aggregates={}, now=NOW)
+    publish(database, second, n_customers=30, aggregates={}, now=lambda: NOW)
     assert joined(pages(database, 7, cursor=page.next_cursor)) == in_order(before)[5:]
     with database.read() as session:
         assert list_segment(session, "at_risk", limit=1, cursor=page.next_cursor).run.id == first
@@ -172,7 +172,7 @@ def test_a_cursor_of_another_segment_is_refused(database: Database) -> None:
 def test_a_cursor_of_a_run_that_is_not_complete_or_not_there_is_refused(database: Database, run_id: int) -> None:
     publish_run(database, scored_at_random(0))
     write_scores(database, queue_run(database), scored_at_random(1))
-    cursor = Cursor(run_id, "at_risk", 1e12, 1, 0).encode()
+    cursor = Cursor(run_id, "at_risk", 1e12, 1, 0, 0).encode()
     with database.read() as session, pytest.raises(CursorError, match=r"is gone\. Begin again without a cursor"):
         list_segment(session, "at_risk", limit=5, cursor=cursor)
 
@@ -183,6 +183,7 @@ def test_a_cursor_of_a_run_that_is_not_complete_or_not_there_is_refused(database
         st.integers(0, 2**31 - 1),
         st.text(max_size=20),
         st.floats(allow_nan=False, allow_infinity=False),
+        st.integers(0, 2**31 - 1),
         st.integers(0, 2**31 - 1),
         st.integers(0, 2**31 - 1),
     )
@@ -222,18 +223,19 @@ def test_whatever_text_comes_as_a_cursor_is_read_or_refused_and_never_breaks(tex
     [
         None,
         [],
-        {"1": 1, "2": 2, "3": 3, "4": 4, "5": 5},
-        [1, "at_risk", 1.0, 1],
-        [1, "at_risk", 1.0, 1, 1, 1],
-        ["1", "at_risk", 1.0, 1, 1],
-        [1, 2, 1.0, 1, 1],
-        [-1, "at_risk", 1.0, 1, 1],
-        [2**31, "at_risk", 1.0, 1, 1],
-        [1, "at_risk", float("nan"), 1, 1],
-        [1, "at_risk", float("inf"), 1, 1],
-        [1, "at_risk", 1.0, 2**63, 1],
-        [1, "at_risk", 1.0, 1, -1],
-        [1, "at_risk", 1.0, 1.5, 1],
+        {"1": 1, "2": 2, "3": 3, "4": 4, "5": 5, "6": 6},
+        [1, "at_risk", 1.0, 1, 1],
+        [1, "at_risk", 1.0, 1, 1, 1, 1],
+        ["1", "at_risk", 1.0, 1, 1, 0],
+        [1, 2, 1.0, 1, 1, 0],
+        [-1, "at_risk", 1.0, 1, 1, 0],
+        [2**31, "at_risk", 1.0, 1, 1, 0],
+        [1, "at_risk", float("nan"), 1, 1, 0],
+        [1, "at_risk", float("inf"), 1, 1, 0],
+        [1, "at_risk", 1.0, 2**63, 1, 0],
+        [1, "at_risk", 1.0, 1, -1, 0],
+        [1, "at_risk", 1.0, 1, 1, -1],
+        [1, "at_risk", 1.0, 1.5, 1, 0],
     ],
 )
 def test_a_cursor_with_parts_that_are_not_ours_is_refused(parts: object) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from store.engine import Database
 from store.exceptions import PromotionRefusedError, UnknownModelError
-from store.registry import aliases, find_version, list_versions, promote, rollback
+from store.registry import aliases, champions_before, find_version, list_versions, promote, rollback
 from store.tables import ModelPromotion
 from tests.store.builders import NOW, add_model
 
@@ -209,3 +209,13 @@ def test_a_version_that_is_not_there_is_told_with_those_that_are(database: Datab
         for name in ("3", "0", "-1", "1.0", "best", "", "9" * 10, "9" * 5_000, "²", "١٢"):
             with pytest.raises(UnknownModelError, match=r"^There is no model '.*'\. Versions: 2, 1\.$"):
                 find_version(session, name)
+
+
+def test_champions_before_one_are_told_latest_first_and_each_once(database: Database) -> None:
+    versions = [add_model(database, bundle_hash=letter * 64) for letter in "abc"]
+    with database.write() as session:
+        for version in (*versions, versions[0]):
+            promote(session, version, force=True, now=NOW)
+    with database.read() as session:
+        assert champions_before(session, versions[2]) == [versions[1], versions[0]]
+        assert champions_before(session, versions[0]) == [versions[2], versions[1]]

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 
 from store.engine import Database
 from store.memberships import record_published
 from store.retention import Pruned, prune
 from store.scores import published_run
-from store.tables import Customer, CustomerAttribute, Event, OrderLine, RejectedRow, Score, ScoringRun, SourceActivity
+from store.tables import (
+    Campaign,
+    Customer,
+    CustomerAttribute,
+    Event,
+    OrderLine,
+    RejectedRow,
+    RescoreRequest,
+    Score,
+    ScoringRun,
+    SourceActivity,
+)
 from store.tables.base import from_microseconds
-from tests.store.builders import NOW, Scored, publish_run
+from tests.store.builders import NOW, Scored, add_customers, publish_run
 from tests.store.held import ANNA, FIRST, add_events, fill
 
 CUT = NOW - timedelta(days=100)
@@ -24,25 +35,36 @@ def _count(database: Database, table: type) -> int:
         return session.scalar(select(func.count()).select_from(table)) or 0
 
 
+def _pruned_campaigns(database: Database) -> list[datetime | None]:
+    with database.read() as session:
+        return list(session.scalars(select(Campaign.pruned_at)))
+
+
 def test_what_is_older_goes_and_is_counted(database: Database) -> None:
     fill(database)
     expected = Pruned(
         events=2,
         order_lines=2,
-        attribute_versions=2,
+        attribute_versions=4,
         memberships=0,
         rejected_rows=1,
         source_hours=1,
         scores=0,
         listings=0,
+        assignments=1,
+        contacts=1,
+        deliveries=0,
+        outbox_events=0,
     )
     assert prune(database, before=CUT, dry_run=True) == expected
+    assert _pruned_campaigns(database) == [None]
     assert _count(database, Event) == 4
     assert prune(database, before=CUT) == expected
     assert (_count(database, Event), _count(database, OrderLine)) == (2, 2)
     assert (_count(database, RejectedRow), _count(database, SourceActivity)) == (4, 1)
     assert _count(database, Customer) == 3
-    assert prune(database, before=CUT) == Pruned(0, 0, 0, 0, 0, 0, 0, 0)
+    assert prune(database, before=CUT) == Pruned(*[0] * 12)
+    assert _pruned_campaigns(database) == [CUT]
 
 
 def test_the_version_of_an_attribute_that_held_at_the_cut_stays(database: Database) -> None:
@@ -90,10 +112,29 @@ def test_old_runs_lose_their_scores_and_the_published_one_keeps_them(database: D
     assert _count(database, ScoringRun) == runs
 
 
+def test_a_run_stays_until_what_the_next_one_has_changed_has_been_told(database: Database) -> None:
+    late = NOW + timedelta(days=1)
+    add_customers(database, ["ada", "bob"])
+    publish_run(database, dict.fromkeys((1, 2), Scored("new")))
+    record_published(database, now=lambda: NOW)
+    second = publish_run(database, dict.fromkeys((1, 2), Scored("new")), as_of=NOW + timedelta(hours=1))
+    assert prune(database, before=late).scores == 0
+    with database.write() as session:
+        session.add(RescoreRequest(customer_key=2, requested_at=NOW, times=1))
+    record_published(database, now=lambda: NOW)
+    # What was told of bob is still what the first run said.
+    assert prune(database, before=late).scores == 0
+    with database.write() as session:
+        session.execute(delete(RescoreRequest))
+    assert prune(database, before=late).scores == 2
+    with database.read() as session:
+        assert set(session.scalars(select(Score.scoring_run_id))) == {second}
+
+
 def test_stays_in_segments_go_once_they_have_ended(database: Database) -> None:
     keys = fill(database)
     publish_run(database, {keys[ANNA]: Scored("steady")}, as_of=NOW + timedelta(days=2))
-    record_published(database)
+    record_published(database, now=lambda: NOW)
     assert prune(database, before=NOW + timedelta(days=2)).memberships == 0
     assert prune(database, before=NOW + timedelta(days=3)).memberships == 3
 

@@ -11,7 +11,7 @@ import pytest
 from store import runs
 from store.engine import Database
 from store.tables import ScoringRun, TrainingRun
-from tests.store.builders import NOW
+from tests.store.builders import NOW, queue_run
 
 LATER = NOW + timedelta(seconds=5)
 SECOND = timedelta(seconds=1)
@@ -125,3 +125,12 @@ def test_a_scoring_that_still_waits_is_not_queued_twice(database: Database) -> N
     # What is running already may have read before what is new: that takes another run.
     assert queue(LATER) not in (now, fixed)
     assert queue() == now
+
+
+def test_a_scoring_that_has_begun_and_waits_to_be_gone_on_with_is_not_taken_for_a_new_one(database: Database) -> None:
+    begun = queue_run(database, as_of=LATER)
+    with database.write() as session:
+        assert runs.requeue_gone(session, ScoringRun, now=LATER + 2 * runs.GONE_AFTER) == 1
+        assert session.get_one(ScoringRun, begun).status == "queued"
+        # It may have read customers before what is new.
+        assert runs.queue_scoring(session, now=LATER, as_of=LATER).id != begun

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import numpy as np
 import pytest
 from sqlalchemy import func, select
@@ -10,10 +12,11 @@ from store.engine import Database
 from store.exceptions import StoreError
 from store.listings import propensity_list
 from store.lists import list_segment
+from store.publishing import publish
+from store.runs import fail_run
 from store.scores import (
     SCORE_COLUMNS,
     begin,
-    publish,
     published_run,
     require_published_run,
     stored_score,
@@ -57,7 +60,7 @@ def test_scores_show_all_at_once_when_their_run_is_published(database: Database)
         assert published_run(session) is None
         assert stored_score(session, 1) is None
 
-    publish(database, run_id, n_customers=2, aggregates={"total": 2}, now=NOW)
+    publish(database, run_id, n_customers=2, aggregates={"total": 2}, now=lambda: NOW)
     with database.read() as session:
         run = require_published_run(session)
         assert (run.id, run.status, run.n_customers, run.aggregates) == (run_id, "completed", 2, {"total": 2})
@@ -81,7 +84,7 @@ def test_a_list_stays_as_it_is_while_the_next_run_is_written_and_changes_when_th
         assert shown(database, "high_value") == ["bob"]
     with database.read() as reading:
         assert [row.customer_id for row in list_segment(reading, "at_risk", limit=10).rows] == ["ada"]
-        publish(database, second, n_customers=2, aggregates={}, now=NOW)
+        publish(database, second, n_customers=2, aggregates={}, now=lambda: NOW)
         # One read is one view of the data, even across statements.
         assert [row.customer_id for row in list_segment(reading, "at_risk", limit=10).rows] == ["ada"]
     assert shown(database) == shown(database, "high_value") == ["bob"]
@@ -189,3 +192,20 @@ def test_the_newest_published_run_is_the_one_shown(database: Database) -> None:
         assert require_published_run(session).id == ids[-1]
         assert set(session.scalars(select(ScoringRun.status))) == {"completed"}
     assert shown(database) == ["ada"]
+
+
+def test_a_run_that_another_process_has_taken_over_is_not_published_by_the_first(database: Database) -> None:
+    add_customers(database, ["ada"])
+    run_id = queue_run(database)
+    write_scores(database, run_id, {1: Scored("at_risk", 1.0)})
+    with database.write() as session:
+        session.get_one(ScoringRun, run_id).started_at = NOW + timedelta(minutes=2)
+    with pytest.raises(StoreError, match="taken over by another process"):
+        publish(database, run_id, n_customers=1, aggregates={}, now=lambda: NOW, claimed_at=NOW)
+    with database.read() as session:
+        assert published_run(session) is None
+    publish(database, run_id, n_customers=1, aggregates={}, now=lambda: NOW, claimed_at=NOW + timedelta(minutes=2))
+    with database.write() as session:
+        fail_run(session, ScoringRun, run_id, "too late", now=NOW)
+    with database.read() as session:
+        assert require_published_run(session).status == "completed"

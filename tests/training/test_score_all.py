@@ -16,14 +16,20 @@ from models.segments import SEGMENTS, SegmentPolicy
 from store import policies, runs
 from store.engine import Database
 from store.events import key_ranges
-from store.exceptions import UnknownModelError
+from store.exceptions import StoreError, UnknownModelError
+from store.held_out import read_held_out
 from store.listings import Places
 from store.lists import iterate_segment
+from store.quality import drift_of
 from store.scores import published_run, write
-from store.tables import Customer, Score, ScoringRun, SegmentListing
+from store.settings import Settings
+from store.tables import Customer, DriverReport, Score, ScoringPart, ScoringRun, SegmentListing
 from tests.shop import AS_OF, N_CUSTOMERS, PROSPECTS
 from tests.shop_databases import Shop
+from tests.training.stopping import StopAfter
 from training import score_all as job
+from training.run_part import PartScorer
+from training.run_sums import RunSums
 from training.score_all import score_all
 from training.worker import work
 
@@ -81,12 +87,18 @@ def test_the_curve_rises_by_contact_to_the_value_at_risk_of_the_whole_list(train
     assert run.aggregates is not None
     at_risk = run.aggregates["segments"]["at_risk"]
     contacts, value = (np.array(column) for column in zip(*run.aggregates["at_risk_curve"], strict=True))
-    listed = [row.score.value_at_risk or 0.0 for row in iterate_segment(trained.database, "at_risk")]
+    rows = [row.score for row in iterate_segment(trained.database, "at_risk")]
+    listed = [row.value_at_risk or 0.0 for row in rows]
     assert listed == sorted(listed, reverse=True)
-    assert (contacts[0], value[0]) == (1, listed[0])
-    assert contacts[-1] == at_risk["customers"] == len(listed)
-    assert value[-1] == pytest.approx(at_risk["value_at_risk"], rel=1e-12)
-    np.testing.assert_allclose(value, np.cumsum(listed)[contacts - 1], rtol=1e-12)
+    assert len(listed) == at_risk["customers"]
+    assert sum(listed) == pytest.approx(at_risk["value_at_risk"], rel=1e-12)
+    with trained.database.read() as session:
+        held_out = read_held_out(session, SegmentPolicy().held_out_share)
+    # Whoever is held out is not contacted.
+    to_contact = [row.value_at_risk or 0.0 for row in rows if row.customer_key not in held_out]
+    assert (contacts[0], value[0]) == (1, to_contact[0])
+    assert contacts[-1] == len(to_contact) == at_risk["customers"] - run.aggregates["held_out"]["customers"]
+    np.testing.assert_allclose(value, np.cumsum(to_contact)[contacts - 1], rtol=1e-12)
 
 
 def test_dormant_customers_and_prospects_are_listed_with_what_applies_to_them(trained: Shop) -> None:
@@ -145,8 +157,8 @@ def test_a_run_that_was_killed_and_is_started_again_gives_one_whole_result(
     # The same chunks as before: sums of floats depend on their order in the last bit.
     monkeypatch.setattr(job, "key_ranges", key_ranges)
     trained.clock.time += runs.GONE_AFTER + timedelta(seconds=5)
-    stop = _StopAfterOneLook()
-    work(trained.database, trained.settings, stop=stop, now=trained.clock)  # type: ignore[arg-type]
+    stop = StopAfter()
+    work(trained.database, trained.settings, stop=stop, now=trained.clock)
     with trained.database.read() as session:
         published = published_run(session)
         assert published is not None
@@ -154,11 +166,113 @@ def test_a_run_that_was_killed_and_is_started_again_gives_one_whole_result(
         listed = session.scalar(
             select(func.count()).select_from(SegmentListing).where(SegmentListing.scoring_run_id == run_id)
         )
-    assert published.aggregates == whole.aggregates
+    assert published.aggregates is not None
+    moved = published.aggregates["transitions"]["moved"]
+    assert all(before == now for before, now, _ in moved)
+    assert sum(customers for _, _, customers in moved) == whole.n_customers
+    assert {**published.aggregates, "transitions": None} == whole.aggregates
     rows = _stored(trained, published)
     assert len(rows) == whole.n_customers
     judged = sum(len(json.loads(row.propensities)) for row in rows if row.propensities is not None)
     assert listed == sum(len(row.segments.split()) for row in rows) + judged
+
+
+def _sums_of(shop: Shop, run_id: int) -> tuple[Any, ...]:
+    """What a run has added up, without what tells it from another."""
+    with shop.database.read() as session:
+        run = session.get_one(ScoringRun, run_id)
+        reports = session.execute(
+            select(DriverReport.target, DriverReport.segment, DriverReport.report)
+            .where(DriverReport.scoring_run_id == run_id)
+            .order_by(DriverReport.target, DriverReport.segment)
+        ).all()
+        drift = drift_of(session, [run_id])[run_id]
+    return {**(run.aggregates or {}), "transitions": None}, reports, drift, run.n_customers
+
+
+def _kill_in_range(shop: Shop, monkeypatch: pytest.MonkeyPatch, number: int) -> tuple[int, list[int]]:
+    """Kill a run while it writes a range of customers; return its id and the ranges that are scored from then on."""
+    monkeypatch.setattr(job, "key_ranges", lambda database: key_ranges(database, customers_a_chunk=300))
+    scored: list[int] = []
+    whole = PartScorer.score
+
+    def noted(scorer: PartScorer, low: int, high: int) -> RunSums:
+        scored.append(low)
+        return whole(scorer, low, high)
+
+    def killed(*positional: Any) -> Places:
+        if len(scored) == number:
+            write(positional[0], positional[1], positional[2][:9], {k: c[:9] for k, c in positional[3].items()})
+            raise SystemExit
+        return write(*positional)
+
+    monkeypatch.setattr(PartScorer, "score", noted)
+    with shop.database.write() as session:
+        run_id = runs.queue_scoring(session, now=shop.clock()).id
+        claimed = runs.claim(session, ScoringRun, now=shop.clock(), run_id=run_id)
+    assert claimed is not None
+    with monkeypatch.context() as patched, pytest.raises(SystemExit, match=r"^$"):  # noqa: PT012
+        patched.setattr("store.scores.write", killed)
+        job.run_scoring(shop.database, _alone(shop), claimed, now=shop.clock)
+    scored.clear()
+    shop.clock.time += runs.GONE_AFTER + timedelta(seconds=5)
+    return run_id, scored
+
+
+def _alone(shop: Shop) -> Settings:
+    return shop.settings.model_copy(update={"scoring_processes": 1})
+
+
+def _go_on(shop: Shop) -> None:
+    work(shop.database, _alone(shop), stop=StopAfter(), now=shop.clock)
+
+
+def test_a_killed_run_goes_on_where_it_was_and_ends_with_the_very_sums_of_one_that_was_not(
+    trained: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id, scored = _kill_in_range(trained, monkeypatch, 3)
+    _go_on(trained)
+    assert scored == [low for low, _, _ in key_ranges(trained.database, 300)][2:]
+    whole = score_all(trained.database, _alone(trained), now=trained.clock)
+    assert _sums_of(trained, run_id) == _sums_of(trained, whole.id)
+    with trained.database.read() as session:
+        run = session.get_one(ScoringRun, run_id)
+        assert run.read_since is not None
+        assert run.started_at is not None
+        assert run.read_since < run.started_at
+        for rows in (Score, SegmentListing):
+            said = [column.key for column in rows.__table__.columns if column.key != "scoring_run_id"]
+            of_each = [
+                sorted(map(repr, session.execute(select(*(getattr(rows, n) for n in said)).where(of_run)).all()))
+                for of_run in (rows.scoring_run_id == run_id, rows.scoring_run_id == whole.id)
+            ]
+            assert of_each[0] == of_each[1]
+        assert session.scalars(select(ScoringPart.lowest_key)).all() == []
+
+
+def test_a_killed_run_begins_anew_where_the_policy_has_changed(trained: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_id, scored = _kill_in_range(trained, monkeypatch, 3)
+    with trained.database.write() as session:
+        policies.add_policy(session, SegmentPolicy(max_share=0.05).to_dict(), now=trained.clock())
+    _go_on(trained)
+    assert scored == [low for low, _, _ in key_ranges(trained.database, 300)]
+    whole = score_all(trained.database, _alone(trained), now=trained.clock)
+    assert _sums_of(trained, run_id) == _sums_of(trained, whole.id)
+
+
+def test_whoever_has_lost_a_run_to_another_ends_at_the_next_range(
+    trained: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id, scored = _kill_in_range(trained, monkeypatch, 2)
+    with trained.database.write() as session:
+        runs.requeue_gone(session, ScoringRun, now=trained.clock())
+        lost = runs.claim(session, ScoringRun, now=trained.clock(), run_id=run_id)
+        assert lost is not None
+        session.expunge(lost)
+        session.get_one(ScoringRun, run_id).started_at = trained.clock()
+    with pytest.raises(StoreError, match="was taken over by another process"):
+        job.run_scoring(trained.database, _alone(trained), lost, now=trained.clock)
+    assert len(scored) == 1
 
 
 def test_several_processes_side_by_side_give_the_very_result_of_one(
@@ -174,7 +288,11 @@ def test_several_processes_side_by_side_give_the_very_result_of_one(
         for n_processes in (1, 2)
     ]
     alone, together = runs_of
-    assert together.aggregates == alone.aggregates
+    assert alone.aggregates is not None
+    assert together.aggregates is not None
+    moved = together.aggregates["transitions"]["moved"]
+    assert sum(customers for before, now, customers in moved if before == now) == together.n_customers
+    assert {**together.aggregates, "transitions": None} == alone.aggregates
     assert together.n_customers == alone.n_customers
     names = [column.name for column in Score.__table__.columns if column.name != "scoring_run_id"]
     rows = [
@@ -182,19 +300,6 @@ def test_several_processes_side_by_side_give_the_very_result_of_one(
         for run in (alone, together)
     ]
     assert [repr(row) for row in rows[1]] == [repr(row) for row in rows[0]]
-
-
-class _StopAfterOneLook:
-    """An event that is set once it was waited on."""
-
-    def __init__(self) -> None:
-        self._is_set = False
-
-    def is_set(self) -> bool:
-        return self._is_set
-
-    def wait(self, _: float) -> None:
-        self._is_set = True
 
 
 def test_a_newer_policy_gets_cut_offs_of_its_own_which_then_stay(trained: Shop) -> None:

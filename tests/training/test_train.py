@@ -142,6 +142,12 @@ def _fit(request: TrainingRequest, tmp_path: Path, *, rows: tuple[Row, ...] = ()
     return fit_bundle(log, settings, request, today=NOW, policy=SegmentPolicy()).bundle
 
 
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """What the shop's events teach in one trial."""
+    return _fit(TrainingRequest(trials=1), tmp_path_factory.mktemp("plain"))
+
+
 def test_as_of_trains_as_if_later_events_had_not_come_yet(tmp_path: Path) -> None:
     request = TrainingRequest(trials=1, as_of=date(2024, 5, 2))
     bundle = _fit(request, tmp_path)
@@ -149,26 +155,25 @@ def test_as_of_trains_as_if_later_events_had_not_come_yet(tmp_path: Path) -> Non
     assert bundle.report["targets"]["churn"]["snapshots"]["test"] == "2024-02-02"
 
 
-def test_what_happened_after_the_instant_that_scores_speak_of_teaches_nothing(tmp_path: Path) -> None:
+def test_what_happened_after_the_instant_that_scores_speak_of_teaches_nothing(plain: Bundle, tmp_path: Path) -> None:
     later = (Row("k0001", AS_OF + timedelta(days=40), 10.0),)
     request = TrainingRequest(trials=1)
-    assert _fit(request, tmp_path, rows=later).report == _fit(request, tmp_path).report
+    assert _fit(request, tmp_path, rows=later).report == plain.report
     assert _fit(request, tmp_path, rows=later, cut=False).snapshot_date == "2024-08-11"
 
 
-def test_history_begins_with_the_first_order_not_with_the_first_visit(tmp_path: Path) -> None:
+def test_history_begins_with_the_first_order_not_with_the_first_visit(plain: Bundle, tmp_path: Path) -> None:
     visit = (Row("k0001", AS_OF - timedelta(days=3_000), None, "Session Started"),)
-    request = TrainingRequest(trials=1)
-    snapshots = [_fit(request, tmp_path, rows=rows).report["targets"]["churn"]["snapshots"] for rows in (visit, ())]
-    assert snapshots[0] == snapshots[1]
+    report = _fit(TrainingRequest(trials=1), tmp_path, rows=visit).report
+    assert report["targets"]["churn"]["snapshots"] == plain.report["targets"]["churn"]["snapshots"]
 
 
-def test_the_report_says_whose_figures_they_are_and_how_short_the_history_is(tmp_path: Path) -> None:
+def test_the_report_says_whose_figures_they_are_and_how_short_the_history_is(plain: Bundle, tmp_path: Path) -> None:
     request = TrainingRequest(trials=1, as_of=date(2023, 12, 1))
     notes = " ".join(_fit(request, tmp_path).report["notes"])
     assert "refitted with the same settings on all labelled rows, test included" in notes
     assert "With 698 days of history, season can't be told from trend." in notes
-    assert "season" not in " ".join(_fit(TrainingRequest(trials=1), tmp_path).report["notes"])
+    assert "season" not in " ".join(plain.report["notes"])
 
 
 def test_a_time_limit_that_struck_is_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

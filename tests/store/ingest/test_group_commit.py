@@ -137,6 +137,24 @@ def test_too_few_answers_are_an_error_and_the_thread_goes_on(writer: Writer) -> 
     group.close()
 
 
+def test_how_much_waits_is_told_at_every_change(writer: Writer) -> None:
+    told: list[int] = []
+    group = GroupCommit(writer, most_waiting=10, most_at_once=4, size=lambda number: number, tell_waiting=told.append)
+    first = group.submit(1)
+    writer.wait_until_it_has_begun()
+    second, third = group.submit(3), group.submit(2)
+    # Whoever has left is not written, and waits no more all the same.
+    assert second.cancel()
+    assert third.cancel()
+    writer.may_go.set()
+    assert first.result(SOON) == 10
+    group.close()
+    assert told[:4] == [1, 0, 3, 5]
+    assert told[4:6] == [2, 0]
+    assert set(told[6:]) <= {0}
+    assert writer.groups == [[1]]
+
+
 def test_closing_writes_what_waits_and_takes_nothing_more(group: GroupCommit[int, int], writer: Writer) -> None:
     futures = submit_behind_one(group, writer, range(9))
     closing = threading.Thread(target=group.close)

@@ -76,7 +76,7 @@ def test_a_failure_in_the_middle_changes_nothing_in_the_end(
     assert again.already_there == half
     interrupted = everything(database)
     with database.write() as session:
-        for table in ("order_line", "event", "rejected_row", "customer"):
+        for table in ("order_line", "replaced_head", "event", "rejected_row", "customer"):
             session.execute(text(f"DELETE FROM {table}"))
     clean = ingest(content, MAPPING)
     assert clean.stored == again.stored + again.already_there
@@ -118,7 +118,7 @@ def test_a_killed_process_changes_nothing_in_the_end(
     assert again.already_there >= stored
     interrupted = everything(database)
     with database.write() as session:
-        for table in ("order_line", "event", "rejected_row", "customer"):
+        for table in ("order_line", "replaced_head", "event", "rejected_row", "customer"):
             session.execute(text(f"DELETE FROM {table}"))
     ingest(content, MAPPING)
     assert everything(database) == interrupted
@@ -153,7 +153,7 @@ def test_two_at_once_store_the_same_as_one(ingest: Ingest, database: Database, t
         assert session.scalar(text("SELECT count(*) FROM order_line")) == sum(stored)
     at_once = stored_events(database), stored_lines(database)
     with database.write() as session:
-        for table in ("order_line", "event"):
+        for table in ("order_line", "replaced_head", "event"):
             session.execute(text(f"DELETE FROM {table}"))
     ingest("".join(rows), MAPPING)
     assert (stored_events(database), stored_lines(database)) == at_once

@@ -210,7 +210,8 @@ CALLS = st.one_of(
     st.builds(alias, st.sampled_from(IDS), st.sampled_from(IDS)),
 )
 TABLES = (
-    "order_line", "event", "customer_attribute", "rejected_row", "source_activity", "erased_customer", "customer"
+    "order_line", "replaced_head", "event", "customer_attribute", "replaced_attribute", "rejected_row",
+    "source_activity", "erased_customer", "rescore_request", "customer",
 )  # fmt: skip
 
 
@@ -300,9 +301,9 @@ def test_a_database_locked_by_somebody_else_is_told_in_four_seconds_and_written_
     writer: LiveWriter, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert live._LONGEST_WAIT < 4
-    monkeypatch.setattr(live, "_LONGEST_WAIT", 0.3)
     calls = request(track("ada", message="m1"))
-    with ExitStack() as stack:
+    with monkeypatch.context() as hurried, ExitStack() as stack:
+        hurried.setattr(live, "_LONGEST_WAIT", 0.3)
         if database.is_sqlite:
             other = stack.enter_context(
                 closing(sqlite3.connect(str(database.engine.url.database), isolation_level=None))
@@ -324,9 +325,9 @@ def test_a_turn_that_others_have_is_told_in_time_and_written_afterwards(
 ) -> None:
     if not database.is_sqlite:
         pytest.skip("PostgreSQL has no turns")
-    monkeypatch.setattr(live, "_LONGEST_WAIT", 0.3)
     calls = request(track("ada", message="m1"))
-    with Database(str(database.engine.url)).write():
+    with monkeypatch.context() as hurried, Database(str(database.engine.url)).write():
+        hurried.setattr(live, "_LONGEST_WAIT", 0.3)
         begun = time.monotonic()
         with pytest.raises(DatabaseBusyError, match="Somebody else has been writing"):
             writer.write([calls])

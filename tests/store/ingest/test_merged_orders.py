@@ -56,7 +56,7 @@ def refund(user: str, message: str, product: str = "pen") -> dict[str, Any]:
 
 def clear(database: Database) -> None:
     with database.write() as session:
-        for table in ("order_line", "event", "customer", "rejected_row"):
+        for table in ("order_line", "replaced_head", "event", "rescore_request", "customer", "rejected_row"):
             session.execute(text(f"DELETE FROM {table}"))
 
 

@@ -10,6 +10,9 @@ import pytest
 from sqlalchemy import select, text
 
 from features.calendar import LocalCalendar
+from store.campaign_assignments import assign
+from store.campaigns import NewCampaign, add_campaign
+from store.contacts import NewContact, add_contacts
 from store.customer_keys import find_customer, find_customers
 from store.engine import Database
 from store.events import read_chunks, read_events
@@ -17,8 +20,9 @@ from store.exceptions import UnknownCustomerError
 from store.ingest.live import LiveWriter
 from store.lists import iterate_segment, list_segment
 from store.memberships import history, record_published
+from store.rescore_requests import forget_before_first_run
 from store.scores import stored_score
-from store.tables import Customer, Score, SegmentListing
+from store.tables import CampaignAssignment, Contact, Customer, Score, SegmentListing
 from tests.store.builders import NOW, Scored, publish_run
 from tests.store.ingest.live_requests import (
     AT,
@@ -174,9 +178,10 @@ def test_whoever_was_merged_is_in_no_list_and_no_segment_any_more(writer: LiveWr
         keys["ben"]: Scored("at_risk", 3.0, 7.0, 0.5),
         keys["eve"]: Scored("at_risk", 2.0, 7.0, 0.5),
     }
+    forget_before_first_run(database, 1)
     for as_of in (NOW, NOW + timedelta(days=1)):
         publish_run(database, dict(sorted(scored.items())), as_of=as_of)
-    record_published(database)
+    record_published(database, now=lambda: RECEIVED_AT)
     writer.write([request(alias("v1", "ada"))])
     with database.write() as session:
         session.execute(text("UPDATE customer SET erased_at = 1 WHERE customer_id = 'eve'"))
@@ -211,3 +216,24 @@ def test_what_another_process_has_merged_meanwhile_is_noticed(writer: LiveWriter
         writer.write([request(track("ada", message="m4"), identify("v1", plan="gold"))])
     assert n_events(database) == {"lovelace": 4}
     assert [row[0] for row in stored_attributes(database)] == ["lovelace"]
+
+
+def test_arms_and_contacts_of_campaigns_become_the_customers_and_where_both_have_an_arm_hers_stays(
+    writer: LiveWriter, database: Database
+) -> None:
+    writer.write([request(track("visitor"), track("ada"))])
+    for name, arms in (("both", [("visitor", "mail"), ("ada", "none")]), ("one", [("visitor", "mail")])):
+        new = NewCampaign(name=name, segment=None, outcome_event=None, outcome_days=9, assigned_at=NOW)
+        with database.write() as session:
+            campaign_id = add_campaign(session, new, now=NOW).id
+        assert assign(database, campaign_id, arms, assigned_at=NOW, now=NOW).stored == len(arms)
+    contact = NewContact(customer_id="visitor", campaign="one", contacted_at=NOW, channel="mail")
+    assert add_contacts(database, {0: contact}, latest=NOW, now=NOW).stored == 1
+    writer.write([request(alias("visitor", "ada"))])
+    ada = key_of(database, "ada")
+    with database.read() as session:
+        found = session.execute(select(CampaignAssignment.customer_key, CampaignAssignment.arm)).all()
+        assert sorted(map(tuple, found)) == [(ada, "mail"), (ada, "none")]
+        assert session.scalars(select(Contact.customer_key)).all() == [ada]
+    # Told again under the old id it is the same contact.
+    assert add_contacts(database, {0: contact}, latest=NOW, now=NOW).already_there == 1

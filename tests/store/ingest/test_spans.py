@@ -46,5 +46,5 @@ def test_spans_of_any_size_store_what_one_chunk_does(
 
 def _empty(database: Database) -> None:
     with database.write() as session:
-        for table in ("order_line", "event", "rejected_row"):
+        for table in ("order_line", "replaced_head", "event", "rejected_row"):
             session.connection().exec_driver_sql(f"DELETE FROM {table}")

@@ -1,0 +1,418 @@
+"""What a campaign did: outcomes of those it was meant for against those held out, with what chance alone would show.
+
+By assignment, not by contact (intention to treat): whoever was meant to be contacted counts as that, reached or not.
+Only so do the arms differ in nothing but the campaign.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+from scipy.special import ndtri, stdtrit
+
+from models.exceptions import InputError
+
+__all__ = [
+    "ArmEffect",
+    "ArmTally",
+    "CampaignEffect",
+    "Interval",
+    "Sample",
+    "SaveRate",
+    "find_save_rate",
+    "measure_effect",
+    "needed_sample",
+    "newcombe_difference",
+    "welch_difference",
+    "wilson_interval",
+]
+
+# Of a standard normal, that 95 % lie within; and of power.
+_Z = float(ndtri(0.975))
+_POWER = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """An estimate and between which bounds the truth lies in 95 cases of 100."""
+
+    estimate: float
+    low: float
+    high: float
+
+    def times(self, factor: float) -> Interval:
+        """Return the interval of a multiple, the factor being 0 or more."""
+        return Interval(self.estimate * factor, self.low * factor, self.high * factor)
+
+    def plus(self, amount: float) -> Interval:
+        """Return the interval of a sum with what is known exactly."""
+        return Interval(self.estimate + amount, self.low + amount, self.high + amount)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, float]) -> Self:
+        """Read what `dataclasses.asdict` gave."""
+        return cls(**values)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArmTally:
+    """Sums over the customers assigned to one arm.
+
+    Attributes
+    ----------
+    arm : str
+    n : int
+        Customers whose outcome window has passed; all sums but `open` are over them.
+    open : int
+        Customers whose window has not.
+    came : int
+        For whom the outcome came about.
+    value, squares : float
+        Sum over customers of the value of their purchases within the window, and of its square.
+    contacted : int
+        Who were contacted in the campaign.
+    contacts : int
+    cost : float
+        Of the contacts.
+    """
+
+    arm: str
+    n: int
+    open: int
+    came: int
+    value: float
+    squares: float
+    contacted: int
+    contacts: int
+    cost: float
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.came <= self.n and 0 <= self.contacted <= self.n and min(self.open, self.cost) >= 0):
+            raise InputError(
+                f"arm {self.arm!r}: expected no more outcomes and contacted customers than customers, and nothing "
+                f"below 0; got {self.came} and {self.contacted} of {self.n}, {self.open} open, cost {self.cost:g}"
+            )
+
+    @classmethod
+    def together(cls, arm: str, tallies: Sequence[ArmTally]) -> Self:
+        """Return the sums of several arms as if they were one."""
+        names = ("n", "open", "came", "value", "squares", "contacted", "contacts", "cost")
+        return cls(arm=arm, **{name: sum(getattr(tally, name) for tally in tallies) for name in names})
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """How many customers it takes to tell a difference from chance, in 80 cases of 100, at the 5 % level.
+
+    Attributes
+    ----------
+    difference : float
+        The one in question, between the two rates.
+    is_assumed : bool
+        Whether it follows from the policy's save rate, where none was observed.
+    contacted, held_out : int
+        Customers needed in each arm, at the ratio that they have.
+    contacted_missing, held_out_missing : int
+        How many more than there are, whose window has passed; both 0 where it is enough.
+    """
+
+    difference: float
+    is_assumed: bool
+    contacted: int
+    held_out: int
+    contacted_missing: int
+    held_out_missing: int
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether there are as many as needed."""
+        return not (self.contacted_missing or self.held_out_missing)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArmEffect:
+    """One arm, and, but for the held-out one, how it differs from the held-out one.
+
+    Attributes
+    ----------
+    tally : ArmTally
+    rate : Interval or None
+        Share for whom the outcome came about (Wilson); None without customers, as all below.
+    mean_value : float or None
+        Value per customer.
+    difference : Interval or None
+        Of the rates: this arm less the held-out one (Newcombe's hybrid score).
+    value_difference : Interval or None
+        Of the values per customer (Welch); None with fewer than two customers in an arm.
+    gained : Interval or None
+        Margin that the arm brought beyond what it would have without the campaign.
+    net : Interval or None
+        That, less the cost of the contacts.
+    sample : Sample or None
+        None where no difference was observed and none is assumed.
+    """
+
+    tally: ArmTally
+    rate: Interval | None
+    mean_value: float | None
+    difference: Interval | None = None
+    value_difference: Interval | None = None
+    gained: Interval | None = None
+    net: Interval | None = None
+    sample: Sample | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SaveRate:
+    """Share of those who would have left who stayed because they were contacted.
+
+    Attributes
+    ----------
+    rate : Interval
+    n_contacted, n_held_out : int
+    """
+
+    rate: Interval
+    n_contacted: int
+    n_held_out: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CampaignEffect:
+    """What a campaign did, as far as it is known.
+
+    Attributes
+    ----------
+    held_out : ArmEffect
+    arms : tuple of ArmEffect
+        The others, in the order given.
+    save_rate : SaveRate or None
+        Of all contacted arms together; None unless the outcome is a purchase and both have customers who didn't.
+    """
+
+    held_out: ArmEffect
+    arms: tuple[ArmEffect, ...]
+    save_rate: SaveRate | None
+
+    @property
+    def open(self) -> int:
+        """Customers whose window has not passed, of all arms."""
+        return sum(arm.tally.open for arm in (self.held_out, *self.arms))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the effect as JSON-safe values."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Read what `to_dict` gave."""
+        save_rate = values["save_rate"]
+        return cls(
+            held_out=_arm(values["held_out"]),
+            arms=tuple(map(_arm, values["arms"])),
+            save_rate=None
+            if save_rate is None
+            else SaveRate(**{**save_rate, "rate": Interval.from_dict(save_rate["rate"])}),
+        )
+
+
+def measure_effect(
+    held_out: ArmTally, arms: Sequence[ArmTally], *, margin: float, assumed_save_rate: float | None
+) -> CampaignEffect:
+    """Compare the arms of a campaign with the one that was held out.
+
+    Parameters
+    ----------
+    held_out : ArmTally
+    arms : sequence of ArmTally
+    margin : float
+        Share of a purchase's value that is margin.
+    assumed_save_rate : float or None
+        By the policy in force, for how many customers it takes where no difference was observed yet; None where the
+        outcome is not a purchase.
+
+    Returns
+    -------
+    CampaignEffect
+    """
+    together = ArmTally.together("", arms)
+    return CampaignEffect(
+        held_out=ArmEffect(tally=held_out, rate=_rate(held_out), mean_value=_mean(held_out)),
+        arms=tuple(_compared(arm, held_out, margin, assumed_save_rate) for arm in arms),
+        save_rate=None if assumed_save_rate is None else find_save_rate(together, held_out),
+    )
+
+
+def wilson_interval(came: int, n: int) -> Interval:
+    """Return a share with its 95 % score interval.
+
+    Wilson, E. B. (1927), Journal of the American Statistical Association 22, 209-212; method 3 of Newcombe (1998a),
+    Statistics in Medicine 17, 857-872.
+
+    Examples
+    --------
+    >>> found = wilson_interval(81, 263)
+    >>> round(found.low, 4), round(found.high, 4)
+    (0.2553, 0.3662)
+    """
+    if not 0 <= came <= n or n < 1:
+        raise InputError(f"expected 0 to n outcomes of n customers, n at least 1; got {came} of {n}")
+    share = came / n
+    middle = 2 * came + _Z**2
+    spread = _Z * math.sqrt(_Z**2 + 4 * came * (1 - share))
+    bottom = 2 * (n + _Z**2)
+    # Exactly 0 and 1 at the ends, which rounding would miss.
+    low = 0.0 if came == 0 else (middle - spread) / bottom
+    high = 1.0 if came == n else (middle + spread) / bottom
+    return Interval(share, low, high)
+
+
+def newcombe_difference(came: int, n: int, came_held_out: int, n_held_out: int) -> Interval:
+    """Return the difference of two shares with its 95 % hybrid score interval.
+
+    Newcombe, R. G. (1998b), Statistics in Medicine 17, 873-890, method 10: the Wilson intervals of the two shares give
+    how far each may lie off towards the other.
+
+    Examples
+    --------
+    >>> found = newcombe_difference(56, 70, 48, 80)
+    >>> round(found.estimate, 4), round(found.low, 4), round(found.high, 4)
+    (0.2, 0.0524, 0.3339)
+    """
+    one, other = wilson_interval(came, n), wilson_interval(came_held_out, n_held_out)
+    difference = one.estimate - other.estimate
+    return Interval(
+        difference,
+        difference - math.hypot(one.estimate - one.low, other.high - other.estimate),
+        difference + math.hypot(one.high - one.estimate, other.estimate - other.low),
+    )
+
+
+def welch_difference(one: ArmTally, other: ArmTally) -> Interval | None:
+    """Return the difference of the mean values of two arms with its 95 % interval; None with fewer than two in one.
+
+    Welch, B. L. (1947), Biometrika 34, 28-35: variances may differ, as do those of rates.
+    """
+    if min(one.n, other.n) < 2:
+        return None
+    difference = one.value / one.n - other.value / other.n
+    errors = [_variance(arm) / arm.n for arm in (one, other)]
+    total = sum(errors)
+    if total <= 0.0:
+        return Interval(difference, difference, difference)
+    degrees = total**2 / sum(error**2 / (arm.n - 1) for error, arm in zip(errors, (one, other), strict=True))
+    reach = float(stdtrit(degrees, 0.975)) * math.sqrt(total)
+    return Interval(difference, difference - reach, difference + reach)
+
+
+def needed_sample(rate: float, rate_held_out: float, *, ratio: float = 1.0) -> tuple[int, int]:
+    """Return how many customers, contacted and held out, tell two rates apart with a power of .8 at the 5 % level.
+
+    Fleiss, Levin & Paik (2003), Statistical Methods for Rates and Proportions, section 4.4, without the correction for
+    continuity.
+
+    Parameters
+    ----------
+    rate, rate_held_out : float
+        In [0, 1]; different.
+    ratio : float
+        Contacted customers for each who is held out, above 0.
+
+    Examples
+    --------
+    >>> needed_sample(0.6, 0.7)
+    (356, 356)
+    """
+    difference = rate - rate_held_out
+    if difference == 0 or ratio <= 0:
+        raise InputError(f"expected different rates and a ratio above 0, got {rate:g} twice, or ratio {ratio:g}")
+    pooled = (rate_held_out + ratio * rate) / (1 + ratio)
+    by_chance = _Z * math.sqrt((ratio + 1) * pooled * (1 - pooled))
+    by_power = float(ndtri(_POWER)) * math.sqrt(ratio * rate_held_out * (1 - rate_held_out) + rate * (1 - rate))
+    held_out = (by_chance + by_power) ** 2 / (ratio * difference**2)
+    return math.ceil(round(ratio * held_out, 6)), math.ceil(round(held_out, 6))
+
+
+def find_save_rate(contacted: ArmTally, held_out: ArmTally) -> SaveRate | None:
+    """Return which share of those who would have left stayed because they were contacted.
+
+    That is the difference of the shares who purchased, over the share of the held-out who did not: 1 less the ratio of
+    the shares who left. Its interval is that of the ratio, on the scale of logarithms: Katz, D., Baptista, J., Azen,
+    S. P. & Pike, M. C. (1978), Biometrics 34, 469-474.
+
+    Returns
+    -------
+    SaveRate or None
+        None where nobody of an arm left, of which there is no ratio.
+    """
+    left, left_held_out = contacted.n - contacted.came, held_out.n - held_out.came
+    if not left or not left_held_out:
+        return None
+    ratio = (left / contacted.n) / (left_held_out / held_out.n)
+    error = math.sqrt(1 / left - 1 / contacted.n + 1 / left_held_out - 1 / held_out.n)
+    low, high = ratio * math.exp(-_Z * error), ratio * math.exp(_Z * error)
+    return SaveRate(rate=Interval(1.0 - ratio, 1.0 - high, 1.0 - low), n_contacted=contacted.n, n_held_out=held_out.n)
+
+
+def _compared(arm: ArmTally, held_out: ArmTally, margin: float, assumed_save_rate: float | None) -> ArmEffect:
+    if not arm.n or not held_out.n:
+        return ArmEffect(tally=arm, rate=_rate(arm), mean_value=_mean(arm))
+    by_customer = welch_difference(arm, held_out)
+    gained = None if by_customer is None else by_customer.times(margin * arm.n)
+    return ArmEffect(
+        tally=arm,
+        rate=_rate(arm),
+        mean_value=_mean(arm),
+        difference=newcombe_difference(arm.came, arm.n, held_out.came, held_out.n),
+        value_difference=by_customer,
+        gained=gained,
+        net=None if gained is None else gained.plus(-arm.cost),
+        sample=_sample(arm, held_out, assumed_save_rate),
+    )
+
+
+def _sample(arm: ArmTally, held_out: ArmTally, assumed_save_rate: float | None) -> Sample | None:
+    base, rate = held_out.came / held_out.n, arm.came / arm.n
+    is_assumed = rate == base
+    if is_assumed:
+        rate = base if assumed_save_rate is None else base + assumed_save_rate * (1.0 - base)
+    if rate == base:
+        return None
+    contacted, kept_out = needed_sample(rate, base, ratio=arm.n / held_out.n)
+    return Sample(
+        difference=rate - base,
+        is_assumed=is_assumed,
+        contacted=contacted,
+        held_out=kept_out,
+        contacted_missing=max(0, contacted - arm.n),
+        held_out_missing=max(0, kept_out - held_out.n),
+    )
+
+
+def _rate(arm: ArmTally) -> Interval | None:
+    return wilson_interval(arm.came, arm.n) if arm.n else None
+
+
+def _mean(arm: ArmTally) -> float | None:
+    return arm.value / arm.n if arm.n else None
+
+
+def _variance(arm: ArmTally) -> float:
+    return max(0.0, (arm.squares - arm.value**2 / arm.n) / (arm.n - 1))
+
+
+def _arm(values: Mapping[str, Any]) -> ArmEffect:
+    intervals = {
+        name: None if values[name] is None else Interval.from_dict(values[name])
+        for name in ("rate", "difference", "value_difference", "gained", "net")
+    }
+    sample = values["sample"]
+    return ArmEffect(
+        tally=ArmTally(**values["tally"]),
+        mean_value=values["mean_value"],
+        sample=None if sample is None else Sample(**sample),
+        **intervals,
+    )

@@ -1,0 +1,1 @@
+"""Segments sent to targets outside, as a whole or as what changed since."""

@@ -1,0 +1,189 @@
+"""Contacts: who was contacted when, by which channel, in which campaign, and at what cost. Each is stored once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import blake2b
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from store.campaign_assignments import RefusedRow, held_customers
+from store.campaigns import make_due
+from store.engine import Database
+from store.tables import Campaign, Contact, Score
+from store.tables.base import to_microseconds
+
+__all__ = ["ContactsTaken", "NewContact", "add_contacts", "count_recent", "last_contacts"]
+
+_IDENTITY_BYTES = 16
+# So many that the lock is held for well under 100 ms.
+_ROWS_A_TRANSACTION = 1_000
+# Of recently contacted customers of a list; beyond that a list is as good as worked through.
+_MOST_COUNTED = 20_000
+# Contacts mostly come many at a time: the effect of their campaign is counted again once they have.
+_BEFORE_COUNTING = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewContact:
+    """A contact as it was told.
+
+    Attributes
+    ----------
+    customer_id : str
+        Any id of the customer.
+    campaign : int or str or None
+        Number or name.
+    contacted_at : datetime
+    channel : str
+    cost : float or None
+        From 0, in the currency of the business.
+    message_id : str or None
+        The sender's own id, which then identifies the contact.
+    """
+
+    customer_id: str
+    campaign: int | str | None
+    contacted_at: datetime
+    channel: str
+    cost: float | None = None
+    message_id: str | None = None
+
+    def identity(self, campaign_id: int | None) -> bytes:
+        """Return what is the same whenever this contact is told again: of the message id, or else of all but the cost.
+
+        Parameters
+        ----------
+        campaign_id : int or None
+            Number of the campaign, however it was called.
+        """
+        told: list[Any] = (
+            ["message", self.message_id]
+            if self.message_id is not None
+            else ["contact", self.customer_id, to_microseconds(self.contacted_at), self.channel, campaign_id]
+        )
+        return blake2b(json.dumps(told).encode(), digest_size=_IDENTITY_BYTES).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class ContactsTaken:
+    """What became of contacts.
+
+    Attributes
+    ----------
+    stored, already_there : int
+    refused : tuple of RefusedRow
+    """
+
+    stored: int
+    already_there: int
+    refused: tuple[RefusedRow, ...]
+
+
+def add_contacts(
+    database: Database, contacts: Mapping[int, NewContact], *, latest: datetime, now: datetime
+) -> ContactsTaken:
+    """Store contacts, in short transactions; those that can't be taken are named, and the others stored.
+
+    Parameters
+    ----------
+    database : Database
+    contacts : mapping of index to NewContact
+        The index names a contact where it is refused.
+    latest : datetime
+        Contacts after it are refused.
+    now : datetime
+    """
+    stored = already_there = 0
+    refused: list[RefusedRow] = []
+    indices = list(contacts)
+    for start in range(0, len(indices), _ROWS_A_TRANSACTION):
+        some = {index: contacts[index] for index in indices[start : start + _ROWS_A_TRANSACTION]}
+        with database.write() as session:
+            part = _add(session, some, latest, now)
+        stored, already_there = stored + part.stored, already_there + part.already_there
+        refused += part.refused
+    return ContactsTaken(stored, already_there, tuple(sorted(refused)))
+
+
+def last_contacts(session: Session, customer_keys: Sequence[int], *, since: datetime) -> dict[int, datetime]:
+    """Return when customers were contacted last, of up to a thousand of them; without those not contacted since."""
+    query = (
+        select(Contact.customer_key, func.max(Contact.contacted_at))
+        .where(Contact.customer_key.in_(customer_keys), Contact.contacted_at >= since)
+        .group_by(Contact.customer_key)
+    )
+    return dict(session.execute(query).all())
+
+
+def count_recent(session: Session, run_id: int, segment: str, *, since: datetime) -> int:
+    """Return how many customers of a segment of a run were contacted since an instant, at most 20,000."""
+    recent = select(Contact.customer_key).where(Contact.contacted_at >= since).distinct().limit(_MOST_COUNTED)
+    members = (
+        select(func.count())
+        .select_from(Score)
+        .where(Score.scoring_run_id == run_id, Score.customer_key.in_(recent))
+        .where((" " + Score.segments + " ").contains(f" {segment} ", autoescape=True))
+    )
+    return session.scalar(members) or 0
+
+
+def _add(session: Session, contacts: Mapping[int, NewContact], latest: datetime, now: datetime) -> ContactsTaken:
+    keys = held_customers(session, [contact.customer_id for contact in contacts.values()])
+    campaigns = _campaigns(session, [contact.campaign for contact in contacts.values()])
+    rows: dict[bytes, dict[str, Any]] = {}
+    refused, taken = [], 0
+    for index, contact in contacts.items():
+        if contact.customer_id not in keys:
+            refused.append(RefusedRow(index, "unknown_customer", f"no customer has the id {contact.customer_id!r}"))
+        elif contact.campaign is not None and contact.campaign not in campaigns:
+            refused.append(RefusedRow(index, "unknown_campaign", f"there is no campaign {contact.campaign!r}"))
+        elif contact.contacted_at > latest:
+            reason = f"expected an instant up to {latest.isoformat()}, got {contact.contacted_at.isoformat()}"
+            refused.append(RefusedRow(index, "contacted_at", reason))
+        else:
+            taken += 1
+            campaign_id = None if contact.campaign is None else campaigns[contact.campaign]
+            identity = contact.identity(campaign_id)
+            rows.setdefault(
+                identity,
+                {
+                    "identity": identity,
+                    "customer_key": keys[contact.customer_id],
+                    "campaign_id": campaign_id,
+                    "contacted_at": contact.contacted_at,
+                    "received_at": now,
+                    "channel": contact.channel,
+                    "cost": contact.cost,
+                    "message_id": contact.message_id,
+                },
+            )
+    new = _insert(session, [rows[identity] for identity in sorted(rows)])
+    if new:
+        changed = {row["campaign_id"] for identity, row in rows.items() if identity in new} - {None}
+        make_due(session, sorted(changed), at=now + _BEFORE_COUNTING)
+    return ContactsTaken(len(new), taken - len(new), tuple(refused))
+
+
+def _campaigns(session: Session, named: Sequence[int | str | None]) -> dict[int | str, int]:
+    """Return the numbers of campaigns by what they were called."""
+    numbers = {name for name in named if isinstance(name, int)}
+    names = {name for name in named if isinstance(name, str)}
+    rows = session.execute(
+        select(Campaign.id, Campaign.name).where(Campaign.id.in_(numbers) | Campaign.name.in_(names))
+    ).all()
+    return {row.name: row.id for row in rows if row.name in names} | {row.id: row.id for row in rows}
+
+
+def _insert(session: Session, rows: Sequence[dict[str, Any]]) -> set[bytes]:
+    if not rows:
+        return set()
+    dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
+    statement = dialect.insert(Contact).on_conflict_do_nothing().returning(Contact.identity)
+    return {bytes(identity) for identity in session.scalars(statement, rows)}

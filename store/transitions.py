@@ -1,0 +1,175 @@
+"""What changes of customers from one score to the next: stays in segments and the telling of it, in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, select, update
+from sqlalchemy.orm import Session
+
+from store.bulk_load import load
+from store.bulk_read import read_blocks
+from store.customer_keys import conditions
+from store.outbox import NUMBERS_TOLD, SCORE_CHANGED, SEGMENT_ENTERED, SEGMENT_LEFT, Audience, Change
+from store.tables import Customer, Score, ScoringRun, SegmentMembership
+from store.tables.base import to_microseconds
+
+__all__ = ["STAYING", "Numbers", "ScoredBy", "Transition", "hold_customers", "numbers_of", "write_transitions"]
+
+Numbers = Mapping[str, float | None]
+
+STAYING = "FROM segment_membership WHERE left_at IS NULL"
+_ENTERED = ("customer_key", "segment", "entered_at", "entered_run_id")
+_KEYS_A_STATEMENT = 5_000
+
+
+class ScoredBy(NamedTuple):
+    """What gave some scores."""
+
+    run_id: int
+    model_version: int | None
+    policy_version: int | None
+
+    @classmethod
+    def of(cls, run: ScoringRun) -> ScoredBy:
+        """Return what a run scores with."""
+        return cls(run.id, run.model_version, run.policy_version)
+
+
+class Transition(NamedTuple):
+    """What a customer's score says now, and what was told of it before.
+
+    Attributes
+    ----------
+    segment : str
+        The primary one.
+    segments : str
+        All, separated by a space.
+    before, after : mapping of name to float or None
+        By `NUMBERS_TOLD`; `before` is None where nothing was told before. Only read where somebody asks.
+    """
+
+    segment: str
+    segments: str
+    before: Numbers | None
+    after: Numbers | None
+
+
+def hold_customers(session: Session, keys: Iterable[int]) -> dict[int, str]:
+    """Keep others from merging or wholly erasing customers until the transaction ends; return who is there.
+
+    Whoever writes of customers holds them before all else, in order of keys, so that nobody waits in a circle.
+
+    Returns
+    -------
+    dict of key to customer_id
+        Without those who have been merged or erased.
+    """
+    wanted = sorted(set(keys))
+    held: dict[int, str] = {}
+    for start in range(0, len(wanted), _KEYS_A_STATEMENT):
+        some = wanted[start : start + _KEYS_A_STATEMENT]
+        query = select(Customer.id, Customer.customer_id, Customer.merged_into, Customer.erased_at)
+        query = query.where(Customer.id.in_(some)).order_by(Customer.id).with_for_update(read=True, key_share=True)
+        # Whether they are merged or erased is looked at once they are held.
+        held |= {key: name for key, name, into, erased in session.execute(query) if into is None and erased is None}
+    return held
+
+
+def numbers_of(session: Session, run_id: int | None, which: ColumnElement[bool]) -> dict[int, Numbers]:
+    """Return the numbers that a run holds of the customers who meet a condition, by key; of no run nothing."""
+    if run_id is None:
+        return {}
+    columns = [getattr(Score, name) for name in NUMBERS_TOLD]
+    rows = session.execute(select(Score.customer_key, *columns).where(Score.scoring_run_id == run_id, which))
+    return {key: dict(zip(NUMBERS_TOLD, numbers, strict=True)) for key, *numbers in rows}
+
+
+def write_transitions(
+    session: Session,
+    transitions: Mapping[int, Transition],
+    *,
+    scored_by: ScoredBy,
+    as_of: datetime,
+    now: datetime,
+    audience: Audience,
+    also_hold: Iterable[int] = (),
+) -> dict[int, str]:
+    """Open and close stays in segments, and write to the outbox what has changed.
+
+    Parameters
+    ----------
+    session : Session
+        Of a short transaction that holds the published run.
+    transitions : mapping of key to Transition
+        Of customers who may have been merged or erased since: of these nothing is written.
+    scored_by : ScoredBy
+        What gave the scores.
+    as_of : datetime
+        The instant that they speak of.
+    now : datetime
+    audience : Audience
+        Who is told.
+    also_hold : iterable of int
+        Customers of whom the caller goes on to write.
+
+    Returns
+    -------
+    dict of key to customer_id
+        Who is held now, as `hold_customers` says.
+    """
+    was_in = _stays(session, transitions)
+    now_in = {(key, segment) for key, each in transitions.items() for segment in each.segments.split()}
+    moved = {
+        key
+        for key, each in transitions.items()
+        if each.before is not None and each.after is not None and audience.has_moved(each.before, each.after)
+    }
+    changed = {key for key, _ in was_in.keys() ^ now_in}
+    held = hold_customers(session, changed.union(moved, also_hold))
+    left = sorted(place for place in was_in.keys() - now_in if place[0] in held)
+    if left:
+        session.execute(
+            update(SegmentMembership)
+            .where(SegmentMembership.id.in_([was_in[place] for place in left]))
+            .values(left_at=as_of, left_run_id=scored_by.run_id)
+            .execution_options(synchronize_session=False)
+        )
+    entered = sorted(place for place in now_in - was_in.keys() if place[0] in held)
+    if entered:
+        keys, segments = zip(*entered, strict=True)
+        of_all = [[value] * len(entered) for value in (to_microseconds(as_of), scored_by.run_id)]
+        load(session.connection(), "segment_membership", _ENTERED, [keys, segments, *of_all])
+
+    if not audience.endpoints:
+        return held
+    made_with = {
+        "model_version": scored_by.model_version,
+        "policy_version": scored_by.policy_version,
+        "as_of": as_of.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+        "scoring_run_id": scored_by.run_id,
+    }
+
+    def told(key: int, segment: str, **further: Any) -> Mapping[str, Any]:
+        return {"customer_id": held[key], "segment": segment, **made_with, **further}
+
+    changes = [Change(SEGMENT_LEFT, key, told(key, segment)) for key, segment in left]
+    changes += [Change(SEGMENT_ENTERED, key, told(key, segment)) for key, segment in entered]
+    for key in sorted(moved & held.keys()):
+        segment, _, before, after = transitions[key]
+        changes.append(Change(SCORE_CHANGED, key, told(key, segment, before=before, after=after)))
+    audience.write(session.connection(), changes, now=now)
+    return held
+
+
+def _stays(session: Session, of: Mapping[int, Transition]) -> dict[tuple[int, str], int]:
+    """Return the open stays of customers: by customer and segment the id."""
+    return {(key, segment): stay for key, segment, stay in _rows(session, "customer_key, segment, id", of) if key in of}
+
+
+def _rows(session: Session, columns: str, keys: Iterable[int]) -> Iterator[tuple[Any, ...]]:
+    for some in conditions(list(keys)):
+        for rows in read_blocks(session, f"SELECT {columns} {STAYING} AND customer_key {some}"):
+            yield from rows

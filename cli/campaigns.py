@@ -15,7 +15,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli.console import console, fail, now, opened
-from models.campaign_effect import ArmEffect, Interval
+from models.campaign_effect import ArmEffect
+from models.share_intervals import Interval
 from service.campaigns import new_campaign
 from service.schemas.campaigns import CampaignIn, ContactIn
 from store.campaign_assignments import RefusedRow, assign_segment

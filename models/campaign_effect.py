@@ -14,47 +14,21 @@ from typing import Any, Self
 from scipy.special import ndtri, stdtrit
 
 from models.exceptions import InputError
+from models.share_intervals import Interval, needed_sample, newcombe_difference, wilson_interval
 
 __all__ = [
     "ArmEffect",
     "ArmTally",
     "CampaignEffect",
-    "Interval",
     "Sample",
     "SaveRate",
     "find_save_rate",
     "measure_effect",
-    "needed_sample",
-    "newcombe_difference",
     "welch_difference",
-    "wilson_interval",
 ]
 
-# Of a standard normal, that 95 % lie within; and of power.
+# Of a standard normal, that 95 % lie within.
 _Z = float(ndtri(0.975))
-_POWER = 0.8
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """An estimate and between which bounds the truth lies in 95 cases of 100."""
-
-    estimate: float
-    low: float
-    high: float
-
-    def times(self, factor: float) -> Interval:
-        """Return the interval of a multiple, the factor being 0 or more."""
-        return Interval(self.estimate * factor, self.low * factor, self.high * factor)
-
-    def plus(self, amount: float) -> Interval:
-        """Return the interval of a sum with what is known exactly."""
-        return Interval(self.estimate + amount, self.low + amount, self.high + amount)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, float]) -> Self:
-        """Read what `dataclasses.asdict` gave."""
-        return cls(**values)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,51 +220,6 @@ def measure_effect(
     )
 
 
-def wilson_interval(came: int, n: int) -> Interval:
-    """Return a share with its 95 % score interval.
-
-    Wilson, E. B. (1927), Journal of the American Statistical Association 22, 209-212; method 3 of Newcombe (1998a),
-    Statistics in Medicine 17, 857-872.
-
-    Examples
-    --------
-    >>> found = wilson_interval(81, 263)
-    >>> round(found.low, 4), round(found.high, 4)
-    (0.2553, 0.3662)
-    """
-    if not 0 <= came <= n or n < 1:
-        raise InputError(f"expected 0 to n outcomes of n customers, n at least 1; got {came} of {n}")
-    share = came / n
-    middle = 2 * came + _Z**2
-    spread = _Z * math.sqrt(_Z**2 + 4 * came * (1 - share))
-    bottom = 2 * (n + _Z**2)
-    # Exactly 0 and 1 at the ends, which rounding would miss.
-    low = 0.0 if came == 0 else (middle - spread) / bottom
-    high = 1.0 if came == n else (middle + spread) / bottom
-    return Interval(share, low, high)
-
-
-def newcombe_difference(came: int, n: int, came_held_out: int, n_held_out: int) -> Interval:
-    """Return the difference of two shares with its 95 % hybrid score interval.
-
-    Newcombe, R. G. (1998b), Statistics in Medicine 17, 873-890, method 10: the Wilson intervals of the two shares give
-    how far each may lie off towards the other.
-
-    Examples
-    --------
-    >>> found = newcombe_difference(56, 70, 48, 80)
-    >>> round(found.estimate, 4), round(found.low, 4), round(found.high, 4)
-    (0.2, 0.0524, 0.3339)
-    """
-    one, other = wilson_interval(came, n), wilson_interval(came_held_out, n_held_out)
-    difference = one.estimate - other.estimate
-    return Interval(
-        difference,
-        difference - math.hypot(one.estimate - one.low, other.high - other.estimate),
-        difference + math.hypot(one.high - one.estimate, other.estimate - other.low),
-    )
-
-
 def welch_difference(one: ArmTally, other: ArmTally) -> Interval | None:
     """Return the difference of the mean values of two arms with its 95 % interval; None with fewer than two in one.
 
@@ -306,34 +235,6 @@ def welch_difference(one: ArmTally, other: ArmTally) -> Interval | None:
     degrees = total**2 / sum(error**2 / (arm.n - 1) for error, arm in zip(errors, (one, other), strict=True))
     reach = float(stdtrit(degrees, 0.975)) * math.sqrt(total)
     return Interval(difference, difference - reach, difference + reach)
-
-
-def needed_sample(rate: float, rate_held_out: float, *, ratio: float = 1.0) -> tuple[int, int]:
-    """Return how many customers, contacted and held out, tell two rates apart with a power of .8 at the 5 % level.
-
-    Fleiss, Levin & Paik (2003), Statistical Methods for Rates and Proportions, section 4.4, without the correction for
-    continuity.
-
-    Parameters
-    ----------
-    rate, rate_held_out : float
-        In [0, 1]; different.
-    ratio : float
-        Contacted customers for each who is held out, above 0.
-
-    Examples
-    --------
-    >>> needed_sample(0.6, 0.7)
-    (356, 356)
-    """
-    difference = rate - rate_held_out
-    if difference == 0 or ratio <= 0:
-        raise InputError(f"expected different rates and a ratio above 0, got {rate:g} twice, or ratio {ratio:g}")
-    pooled = (rate_held_out + ratio * rate) / (1 + ratio)
-    by_chance = _Z * math.sqrt((ratio + 1) * pooled * (1 - pooled))
-    by_power = float(ndtri(_POWER)) * math.sqrt(ratio * rate_held_out * (1 - rate_held_out) + rate * (1 - rate))
-    held_out = (by_chance + by_power) ** 2 / (ratio * difference**2)
-    return math.ceil(round(ratio * held_out, 6)), math.ceil(round(held_out, 6))
 
 
 def find_save_rate(contacted: ArmTally, held_out: ArmTally) -> SaveRate | None:

@@ -1,4 +1,4 @@
-"""How good predictions are: of a binary target, and of an amount.
+"""How good predictions of a binary target are.
 
 Every figure is a property of the pairs (truth, prediction), whatever the order of the rows: where a figure depends on
 a ranking, rows with equal predictions share their mean outcome.
@@ -9,8 +9,7 @@ from typing import TypedDict
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import xlogy
-from scipy.stats import norm, rankdata
+from scipy.stats import rankdata
 
 from models.binary_classifier import FloatArray, as_outcomes
 from models.exceptions import InputError
@@ -18,7 +17,6 @@ from models.exceptions import InputError
 __all__ = [
     "BinaryReport",
     "CalibrationCurve",
-    "HoldoutErrors",
     "auc",
     "auc_difference",
     "average_precision",
@@ -26,18 +24,10 @@ __all__ = [
     "brier",
     "calibration_curve",
     "calibration_error",
-    "holdout_errors",
     "lift_at",
     "log_loss",
     "log_losses",
-    "poisson_deviance",
-    "share_interval",
-    "spearman",
-    "total_error",
 ]
-
-# Below it a predicted mean counts as this.
-LEAST_PREDICTED = 0.001
 
 
 class BinaryReport(TypedDict):
@@ -51,15 +41,6 @@ class BinaryReport(TypedDict):
     brier: float | None
     calibration_error: float | None
     lift_at_10: float | None
-
-
-class HoldoutErrors(TypedDict):
-    """Errors of a predicted amount, in its unit; spearman is None where one side is constant."""
-
-    mae: float
-    rmse: float
-    bias: float
-    spearman: float | None
 
 
 @dataclass(frozen=True)
@@ -318,135 +299,6 @@ def binary_report(y: FloatArray, p: FloatArray) -> BinaryReport:
     )
 
 
-def share_interval(events: float, n: float, level: float = 0.95) -> tuple[float, float] | None:
-    """Return the interval of a share that was seen as ``events`` of ``n`` rows, by Wilson's score (1927, p. 209).
-
-    Its ends are the shares from which what was seen is just so far away as a normal distribution makes it at this
-    level; so it stays within [0, 1], and has a width where none or all of the rows are events.
-
-    Parameters
-    ----------
-    events : float
-        From 0 to n; not whole where rows that are tied share their mean outcome.
-    n : float
-    level : float
-        In (0, 1): how often such intervals hold the true share.
-
-    Returns
-    -------
-    (low, high), or None for no rows.
-
-    Raises
-    ------
-    InputError
-        More events than rows, fewer than none, or a level outside (0, 1).
-
-    Examples
-    --------
-    >>> low, high = share_interval(0, 10)
-    >>> round(low, 4), round(high, 4)
-    (0.0, 0.2775)
-    """
-    if not 0 <= events <= n or not 0 < level < 1:
-        raise InputError(f"expected 0 to {n} events and a level between 0 and 1, got {events} and {level}")
-    if n == 0:
-        return None
-    z = float(norm.ppf(0.5 + level / 2))
-    share = events / n
-    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * float(np.sqrt(share * (1 - share) / n + z * z / (4 * n * n)))
-    # At the ends it is exact; rounding could leave it on the other side of them.
-    return (0.0 if events == 0 else middle - half), (1.0 if events == n else middle + half)
-
-
-def spearman(a: FloatArray, b: FloatArray) -> float | None:
-    """Return Spearman's rank correlation, in [-1, 1]: Pearson's of the average ranks.
-
-    Returns
-    -------
-    float, or None if either side is constant (a single row is).
-
-    Raises
-    ------
-    InputError
-        No rows, shapes that differ, or values that are not finite.
-    """
-    first, second = _amounts(a, b)
-    ranks = [rankdata(side) - (len(first) + 1) / 2 for side in (first, second)]
-    squares = float(np.sum(ranks[0] ** 2)) * float(np.sum(ranks[1] ** 2))
-    if squares == 0.0:
-        return None
-    return float(np.clip(np.sum(ranks[0] * ranks[1]) / np.sqrt(squares), -1.0, 1.0))
-
-
-def holdout_errors(actual: FloatArray, predicted: FloatArray) -> HoldoutErrors:
-    """Return the errors of predicted amounts (purchase days, money) against what came.
-
-    Parameters
-    ----------
-    actual, predicted : ndarray, shape (n,)
-        One pair a customer, finite, in the same unit.
-
-    Returns
-    -------
-    HoldoutErrors
-        Mean absolute error, root mean squared error, mean of predicted - actual, rank correlation.
-
-    Raises
-    ------
-    InputError
-        No rows, shapes that differ, or values that are not finite.
-    """
-    truth, prediction = _amounts(actual, predicted)
-    error = prediction - truth
-    return HoldoutErrors(
-        mae=float(np.mean(np.abs(error))),
-        rmse=float(np.sqrt(np.mean(error**2))),
-        bias=float(np.mean(error)),
-        spearman=spearman(truth, prediction),
-    )
-
-
-def poisson_deviance(actual: FloatArray, predicted: FloatArray) -> float:
-    """Return the mean Poisson deviance of predicted counts, 0 or more: 0 only where each is what came.
-
-    McCullagh & Nelder (1989), "Generalized Linear Models", section 6.2: 2 [y log(y / mu) - (y - mu)], where y log y is
-    0 for y = 0. A prediction below .001 counts as .001: the deviance of a 0 that came true would be infinite else.
-
-    Parameters
-    ----------
-    actual, predicted : ndarray, shape (n,)
-        Counts that came, 0 or more, and their predicted means; finite.
-
-    Raises
-    ------
-    InputError
-        No rows, shapes that differ, values that are not finite, or an actual count below 0.
-    """
-    truth, prediction = _amounts(actual, predicted)
-    if truth.min() < 0:
-        raise InputError(f"expected counts of 0 or more, got {truth.min():g}; leave out what is no count")
-    mean = np.maximum(prediction, LEAST_PREDICTED)
-    return float(2.0 * np.mean(xlogy(truth, truth / mean) - (truth - mean)))
-
-
-def total_error(actual: FloatArray, predicted: FloatArray) -> float | None:
-    """Return by which share the sum of the predictions is above (or, negative, below) what came.
-
-    Returns
-    -------
-    float, or None if the sum of what came is 0.
-
-    Raises
-    ------
-    InputError
-        No rows, shapes that differ, or values that are not finite.
-    """
-    truth, prediction = _amounts(actual, predicted)
-    came = float(truth.sum())
-    return float(prediction.sum()) / came - 1.0 if came else None
-
-
 def _shared_by_ties(outcomes: FloatArray, scores: FloatArray) -> FloatArray:
     _, group = np.unique(scores, return_inverse=True)
     return np.asarray((np.bincount(group, weights=outcomes) / np.bincount(group))[group])
@@ -479,12 +331,3 @@ def _probability_pairs(y: FloatArray, p: FloatArray) -> tuple[FloatArray, FloatA
             "pass margins through a Calibrator first"
         )
     return outcomes, probabilities
-
-
-def _amounts(a: FloatArray, b: FloatArray) -> tuple[FloatArray, FloatArray]:
-    first, second = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
-    if first.ndim != 1 or first.shape != second.shape or first.size == 0:
-        raise InputError(f"expected two columns of the same length from 1, got shapes {first.shape} and {second.shape}")
-    if not (np.isfinite(first).all() and np.isfinite(second).all()):
-        raise InputError("expected finite amounts; a customer without a prediction can't be compared, leave it out")
-    return first, second

@@ -9,16 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.metrics import (
-    binary_report,
-    calibration_curve,
-    holdout_errors,
-    lift_at,
-    share_interval,
-    total_error,
-)
+from models.amount_metrics import holdout_errors, total_error
+from models.metrics import binary_report, calibration_curve, lift_at
 from models.predictive import DEFAULT_LEVEL, Interval
 from models.predictive.interval_metrics import coverage
+from models.share_intervals import wilson_interval
 from models.stability_index import drift_between
 
 __all__ = ["Forecasts", "Listed", "forecast_figures", "listed_figures", "target_figures"]
@@ -94,16 +89,15 @@ def target_figures(y: FloatArray, probability: FloatArray, test: Mapping[str, An
         found = calibration_curve(y, probability)
         # Tied rows share their mean outcome, so that the events of a bin need not be whole.
         intervals = [
-            share_interval(min(observed * count, count), count) or (0.0, 1.0)
+            wilson_interval(min(observed * count, count), count)
             for observed, count in zip(found.observed.tolist(), found.count.tolist(), strict=True)
         ]
-        low, high = zip(*intervals, strict=True)
         curve = {
             "predicted": found.predicted.tolist(),
             "observed": found.observed.tolist(),
             "counts": found.count.tolist(),
-            "low": list(low),
-            "high": list(high),
+            "low": [interval.low for interval in intervals],
+            "high": [interval.high for interval in intervals],
         }
     then = {name: test.get(name) for name in _OF_TEST}
     drift = None
@@ -130,7 +124,7 @@ def listed_figures(listed: Listed, *, base_rate: float | None) -> dict[str, Any]
         `spent_by_returned`.
     """
     n, churned = len(listed.churned), listed.churned == 1
-    low, high = share_interval(float(churned.sum()), n) or (None, None)
+    precision = wilson_interval(int(churned.sum()), n) if n else None
 
     def total(amounts: FloatArray, among: NDArray[np.bool_]) -> float:
         return float(np.nan_to_num(amounts[among], nan=0.0).sum())
@@ -138,9 +132,9 @@ def listed_figures(listed: Listed, *, base_rate: float | None) -> dict[str, Any]
     return {
         "customers": n,
         "churned": int(churned.sum()),
-        "precision": float(churned.mean()) if n else None,
-        "low": low,
-        "high": high,
+        "precision": None if precision is None else precision.estimate,
+        "low": None if precision is None else precision.low,
+        "high": None if precision is None else precision.high,
         "base_rate": base_rate,
         "value_at_risk": total(listed.value_at_risk, np.ones(n, dtype=np.bool_)),
         "value_at_risk_of_churned": total(listed.value_at_risk, churned),

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from models.amount_metrics import holdout_errors, poisson_deviance, total_error
 from models.baselines import mean_for_everybody, nobody_returns, same_rate
 from models.btyd import BuyTillYouDieModel
 from models.median_purchases import median_of_poisson, median_purchases
-from models.metrics import holdout_errors, poisson_deviance, total_error
 from training.purchase_holdout import PurchaseHoldout
 
 __all__ = ["evaluate_baselines", "evaluate_btyd", "evaluate_forecast"]

@@ -1,14 +1,11 @@
-"""The effect of a campaign, against Newcombe's published intervals, scipy's own, and simulated experiments."""
+"""The effect of a campaign, against scipy's intervals and simulated experiments."""
 
 from __future__ import annotations
 
 import json
-import math
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from scipy import stats
 
 from models.campaign_effect import (
@@ -16,31 +13,10 @@ from models.campaign_effect import (
     CampaignEffect,
     find_save_rate,
     measure_effect,
-    needed_sample,
-    newcombe_difference,
     welch_difference,
-    wilson_interval,
 )
 from models.exceptions import InputError
-
-# Newcombe (1998b), Statistics in Medicine 17, table II, method 10 (score, no continuity correction).
-NEWCOMBE_TABLE_II = [
-    ((56, 70, 48, 80), 0.0524, 0.3339),
-    ((9, 10, 3, 10), 0.1705, 0.8090),
-    ((6, 7, 2, 7), 0.0582, 0.8062),
-    ((5, 56, 0, 29), -0.0381, 0.1926),
-    ((0, 10, 0, 20), -0.1611, 0.2775),
-    ((0, 10, 0, 10), -0.2775, 0.2775),
-    ((10, 10, 0, 20), 0.6791, 1.0000),
-    ((10, 10, 0, 10), 0.6075, 1.0000),
-]
-# Newcombe (1998a), Statistics in Medicine 17, table I, method 3.
-NEWCOMBE_TABLE_I = [
-    ((81, 263), 0.2553, 0.3662),
-    ((15, 148), 0.0624, 0.1605),
-    ((0, 20), 0.0000, 0.1611),
-    ((1, 29), 0.0061, 0.1718),
-]
+from models.share_intervals import needed_sample
 
 
 def tally(came: int, n: int, *, value: float = 0.0, squares: float = 0.0, **others: float) -> ArmTally:
@@ -50,31 +26,6 @@ def tally(came: int, n: int, *, value: float = 0.0, squares: float = 0.0, **othe
 
 def of_values(values: np.ndarray) -> ArmTally:
     return tally(0, len(values), value=float(values.sum()), squares=float((values**2).sum()))
-
-
-@pytest.mark.parametrize(("case", "low", "high"), NEWCOMBE_TABLE_I)
-def test_the_interval_of_a_rate_is_wilsons_as_newcombe_1998a_prints_it(
-    case: tuple[int, int], low: float, high: float
-) -> None:
-    found = wilson_interval(*case)
-    assert (found.low, found.high) == pytest.approx((low, high), abs=5e-5)
-
-
-@given(st.integers(1, 100_000), st.floats(0, 1))
-def test_the_interval_of_a_rate_is_scipys(n: int, share: float) -> None:
-    came = int(share * n)
-    ours, theirs = wilson_interval(came, n), stats.binomtest(came, n).proportion_ci(method="wilson")
-    assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), abs=1e-12)
-
-
-@pytest.mark.parametrize(("case", "low", "high"), NEWCOMBE_TABLE_II)
-def test_the_interval_of_a_difference_is_as_newcombe_1998b_prints_it(
-    case: tuple[int, int, int, int], low: float, high: float
-) -> None:
-    found = newcombe_difference(*case)
-    assert (found.low, found.high) == pytest.approx((low, high), abs=5e-5)
-    turned = newcombe_difference(*case[2:], *case[:2])
-    assert (turned.low, turned.high) == pytest.approx((-found.high, -found.low))
 
 
 def test_the_interval_of_the_values_is_scipys_of_welchs_test() -> None:
@@ -93,24 +44,6 @@ def test_of_values_that_do_not_vary_the_interval_is_a_point_and_of_one_there_is_
     assert found is not None
     assert (found.low, found.high) == (3.0, 3.0)
     assert welch_difference(of_values(np.full(1, 5.0)), twos) is None
-
-
-@pytest.mark.parametrize(("rates", "n"), [((0.6, 0.7), 356), ((0.25, 0.4), 152), ((0.1, 0.15), 686)])
-def test_the_sample_needed_is_that_of_fleiss_tables_without_correction(rates: tuple[float, float], n: int) -> None:
-    assert needed_sample(*rates) == (n, n)
-    assert needed_sample(*rates[::-1]) == (n, n)
-
-
-@pytest.mark.parametrize("ratio", [0.5, 1.0, 9.0])
-def test_a_sample_as_large_as_needed_finds_the_difference_in_80_experiments_of_100(ratio: float) -> None:
-    rate, base = 0.36, 0.3
-    contacted, held_out = needed_sample(rate, base, ratio=ratio)
-    assert contacted == pytest.approx(ratio * held_out, abs=ratio + 1)
-    rng = np.random.default_rng(11)
-    x, y = rng.binomial(contacted, rate, 20_000), rng.binomial(held_out, base, 20_000)
-    pooled = (x + y) / (contacted + held_out)
-    z = (x / contacted - y / held_out) / np.sqrt(pooled * (1 - pooled) * (1 / contacted + 1 / held_out))
-    assert (np.abs(z) > 1.959964).mean() == pytest.approx(0.8, abs=0.012)
 
 
 def test_the_save_rate_is_one_less_the_ratio_of_those_who_left_with_scipys_interval_of_it() -> None:
@@ -186,10 +119,5 @@ def test_an_effect_reads_back_from_json() -> None:
 
 
 def test_what_cannot_be_counted_is_refused() -> None:
-    with pytest.raises(InputError, match="expected 0 to n outcomes of n customers, n at least 1; got 3 of 2"):
-        wilson_interval(3, 2)
-    with pytest.raises(InputError, match="expected different rates"):
-        needed_sample(0.3, 0.3)
     with pytest.raises(InputError, match="arm 'a': expected no more outcomes"):
         tally(3, 2)
-    assert not math.isnan(wilson_interval(0, 1).high)

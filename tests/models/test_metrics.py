@@ -1,16 +1,11 @@
-"""Metrics against scikit-learn and scipy, and where the data doesn't define them."""
-
-from pathlib import Path
+"""Metrics of a binary target against scikit-learn, and where the data doesn't define them."""
 
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
 from sklearn import metrics as sklearn_metrics
 
-from models.baselines import days_since_last_purchase, mean_for_everybody, nobody_returns, same_rate
 from models.exceptions import InputError
 from models.metrics import (
     auc,
@@ -19,16 +14,9 @@ from models.metrics import (
     brier,
     calibration_curve,
     calibration_error,
-    holdout_errors,
     lift_at,
     log_loss,
-    poisson_deviance,
-    share_interval,
-    spearman,
-    total_error,
 )
-
-CDNOW = Path(__file__).resolve().parents[2] / ".." / "shared" / "data" / "cdnow"
 
 
 @pytest.fixture(params=["distinct", "heavily tied"])
@@ -51,13 +39,6 @@ def test_ranking_and_probability_metrics_equal_those_of_sklearn(pairs: tuple[np.
 def test_log_loss_of_an_impossible_event_is_finite_and_equals_that_of_sklearn() -> None:
     y, p = np.array([1.0, 0.0, 1.0]), np.array([0.0, 1.0, 0.5])
     assert log_loss(y, p) == pytest.approx(sklearn_metrics.log_loss(y, p), abs=1e-9)
-
-
-def test_spearman_equals_that_of_scipy_with_ties() -> None:
-    rng = np.random.default_rng(2)
-    a = rng.poisson(1.0, 500).astype(float)
-    b = a + rng.poisson(2.0, 500).astype(float)
-    assert spearman(a, b) == pytest.approx(stats.spearmanr(a, b).statistic, abs=1e-12)
 
 
 def test_calibration_curve_equals_that_of_sklearn_with_quantile_bins() -> None:
@@ -175,97 +156,3 @@ def test_what_is_illegal_is_refused_with_what_was_expected() -> None:
         calibration_error(y, p, bins=0)
     with pytest.raises(InputError, match="a share above 0"):
         lift_at(y, p, share=0.0)
-    with pytest.raises(InputError, match="same length"):
-        holdout_errors(np.zeros(3), np.zeros(2))
-    with pytest.raises(InputError, match="finite amounts"):
-        spearman(np.array([np.inf]), np.array([1.0]))
-
-
-def test_holdout_errors_of_a_case_worked_by_hand() -> None:
-    errors = holdout_errors(np.array([0.0, 2.0, 4.0]), np.array([1.0, 2.0, 1.0]))
-    assert errors["mae"] == pytest.approx(4 / 3, abs=1e-12)
-    assert errors["rmse"] == pytest.approx(np.sqrt(10 / 3), abs=1e-12)
-    assert errors["bias"] == pytest.approx(-2 / 3, abs=1e-12)
-    assert errors["spearman"] == pytest.approx(0.0, abs=1e-12)
-
-
-def test_rank_correlation_with_a_constant_is_not_defined() -> None:
-    assert holdout_errors(np.array([1.0, 2.0]), np.array([3.0, 3.0]))["spearman"] is None
-    assert spearman(np.array([1.0]), np.array([1.0])) is None
-
-
-def test_poisson_deviance_equals_that_of_sklearn_and_predictions_of_nothing_count_as_a_thousandth() -> None:
-    rng = np.random.default_rng(2)
-    predicted = rng.gamma(1.0, 2.0, 500) + 0.001
-    actual = rng.poisson(predicted).astype(float)
-    expected = sklearn_metrics.mean_poisson_deviance(actual, predicted)
-    assert poisson_deviance(actual, predicted) == pytest.approx(expected, rel=1e-12)
-    assert poisson_deviance(actual, actual) == pytest.approx(0.002 * np.mean(actual == 0), rel=1e-9)
-    # 2 [3 log(3 / .001) - (3 - .001)] by hand.
-    assert poisson_deviance(np.array([3.0]), np.array([0.0])) == pytest.approx(42.0402054, abs=1e-7)
-    with pytest.raises(InputError, match="counts of 0 or more, got -1"):
-        poisson_deviance(np.array([-1.0]), np.array([1.0]))
-
-
-def test_the_error_of_a_total_has_a_sign_and_is_not_defined_where_nothing_came() -> None:
-    assert total_error(np.array([1.0, 3.0]), np.array([2.0, 1.0])) == pytest.approx(-0.25)
-    assert total_error(np.array([1.0, 3.0]), np.array([5.0, 0.0])) == pytest.approx(0.25)
-    assert total_error(np.zeros(2), np.ones(2)) is None
-
-
-def test_the_mean_for_everybody_is_that_of_all_days_observed() -> None:
-    predicted = mean_for_everybody(np.array([0.0, 2.0, 4.0]), np.array([0.0, 100.0, 200.0]), 30.0)
-    assert predicted == pytest.approx([0.6, 0.6, 0.6])
-    assert mean_for_everybody(np.zeros(2), np.zeros(2), 30.0).tolist() == [0.0, 0.0]
-
-
-def test_baselines_have_the_holdout_errors_measured_on_the_cdnow_sample() -> None:
-    if not CDNOW.exists():
-        pytest.skip("the CDNOW data is not beside the project")
-    log = pd.read_parquet(CDNOW / "cdnow_sample.parquet")
-    days = pd.to_datetime(log["date"])
-    end, holdout_end = pd.Timestamp("1997-09-30"), pd.Timestamp("1998-06-30")
-    bought = pd.DataFrame({"customer": log["customer_id"], "day": days}).drop_duplicates()
-    by_customer = bought[bought["day"] <= end].groupby("customer")["day"]
-    frequency = np.asarray(by_customer.size() - 1, dtype=np.float64)
-    T = np.asarray((end - by_customer.min()).dt.days, dtype=np.float64)
-    later = bought[bought["day"] > end].groupby("customer").size()
-    actual = np.asarray(later.reindex(by_customer.size().index, fill_value=0), dtype=np.float64)
-    assert actual.sum() == 1882
-    horizon_days = (holdout_end - end).days
-    assert holdout_errors(actual, same_rate(frequency, T, horizon_days))["mae"] == pytest.approx(1.0237, abs=5e-5)
-    assert holdout_errors(actual, nobody_returns(len(actual)))["mae"] == pytest.approx(0.7985, abs=5e-5)
-
-
-def test_same_rate_knows_no_rate_of_a_customer_first_seen_on_the_last_day() -> None:
-    predicted = same_rate(np.array([0.0, 2.0]), np.array([0.0, 40.0]), 20.0)
-    assert predicted.tolist() == [0.0, 1.0]
-    with pytest.raises(InputError, match="horizon_days must be above 0"):
-        same_rate(np.array([1.0]), np.array([1.0]), 0.0)
-
-
-def test_days_since_last_purchase_is_the_days_observed_less_recency() -> None:
-    assert days_since_last_purchase(np.array([0.0, 30.0]), np.array([50.0, 50.0])).tolist() == [50.0, 20.0]
-
-
-@pytest.mark.parametrize(
-    ("events", "n", "low", "high"),
-    [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0, 0.1611), (1, 29, 0.0061, 0.1718)],
-)
-def test_the_interval_of_a_share_is_that_of_newcombe_1998_table_1_method_3(
-    events: int, n: int, low: float, high: float
-) -> None:
-    assert share_interval(events, n) == pytest.approx((low, high), abs=5e-5)
-
-
-@given(st.integers(0, 400), st.integers(1, 400), st.sampled_from([0.8, 0.95, 0.99]))
-def test_the_interval_of_a_share_is_that_of_scipy(events: int, n: int, level: float) -> None:
-    events = min(events, n)
-    expected = stats.binomtest(events, n).proportion_ci(level, method="wilson")
-    assert share_interval(events, n, level) == pytest.approx((expected.low, expected.high), abs=1e-12)
-
-
-def test_a_share_of_nothing_has_no_interval_and_more_events_than_rows_are_refused() -> None:
-    assert share_interval(0, 0) is None
-    with pytest.raises(InputError, match="expected 0 to 3 events"):
-        share_interval(4, 3)

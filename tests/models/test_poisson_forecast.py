@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 
+from models.amount_metrics import poisson_deviance
 from models.exceptions import FitError, InputError, NotFittedError
-from models.metrics import poisson_deviance
 from models.poisson_forecast import SMALL_TREES, PoissonForecast
 from models.propensity import PropensityModel
 

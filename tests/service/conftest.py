@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi.routing import APIRoute, _EffectiveRouteContext
 
 from service.app import create_app
 from store.engine import Database
@@ -54,6 +55,22 @@ class Shop:
         response = self.client.get(path, params=params or None)
         assert response.status_code == 200, response.text
         return response.json()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _routes_that_are_built_once() -> Iterator[None]:
+    """FastAPI builds the routes of each app anew, at its first request, which takes longer than most tests do."""
+    build = _EffectiveRouteContext.from_api_route
+    built: dict[int, _EffectiveRouteContext] = {}  # each keeps its route, so that no other can come by its id
+
+    def build_once(*, original_route: APIRoute, include_context: Any) -> _EffectiveRouteContext:
+        if id(original_route) not in built:
+            built[id(original_route)] = build(original_route=original_route, include_context=include_context)
+        return built[id(original_route)]
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(_EffectiveRouteContext, "from_api_route", build_once)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -74,7 +75,7 @@ def test_what_may_pass_is_logged_without_its_text_and_the_next_goes_on(
     monkeypatch.setattr(erasures, "resume_erasures", broken)
     asked.resume()
     assert f"error={type(error).__name__}" in log.getvalue()
-    assert "ada" not in log.getvalue()
+    assert not re.search(r"\bada\b", log.getvalue())
     monkeypatch.setattr(erasures, "resume_erasures", lambda _: 0)
     asked.resume()
     assert "erasures_resumed" in log.getvalue()

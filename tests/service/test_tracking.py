@@ -6,6 +6,7 @@ import errno
 import gzip
 import io
 import json
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -188,13 +189,13 @@ def test_metrics_count_what_came_and_what_was_refused(client: Client, admin: htt
     assert "regulars_event_lag_seconds_count 1.0" in shown
     assert "regulars_event_lag_seconds_sum 3600.0" in shown
     assert "regulars_ingest_waiting 0.0" in shown
-    assert "ada" not in shown
+    assert not re.search(r"\bada\b", shown)
 
 
 def test_the_log_has_no_id_and_no_key(client: Client, log: io.StringIO, key: str) -> None:
     client.post("/v1/track", json=TRACK)
     client.post("/v1/track", json={"userId": "ada"})
-    assert "ada" not in log.getvalue()
+    assert not re.search(r"\bada\b", log.getvalue())
     assert key not in log.getvalue()
     assert "/v1/track" in log.getvalue()
 

@@ -74,15 +74,20 @@ def store_list(folder: Path, customers: int) -> Listed:
     assert scored.policy_version is not None
     assert scored.aggregates is not None
     scores.begin(
-        database, run_id, as_of=scored.as_of, model_version=scored.model_version, policy_version=scored.policy_version
+        database,
+        run_id,
+        claimed_at=LATER,
+        as_of=scored.as_of,
+        model_version=scored.model_version,
+        policy_version=scored.policy_version,
     )
     random = np.random.default_rng(1)
     places = []
     for start in range(0, customers, _CUSTOMERS_AT_ONCE):
         some = keys[start : start + _CUSTOMERS_AT_ONCE]
-        places.append(scores.write(database, run_id, some, _columns(alike, len(some), random)))
-    write_listings(database, run_id, places)
-    publish(database, run_id, n_customers=customers, aggregates=scored.aggregates, now=lambda: LATER)
+        places.append(scores.write(database, run_id, some, _columns(alike, len(some), random), claimed_at=LATER))
+    write_listings(database, run_id, places, claimed_at=LATER)
+    publish(database, run_id, n_customers=customers, aggregates=scored.aggregates, now=lambda: LATER, claimed_at=LATER)
     database.close()
     return Listed(settings, *_pages(places, run_id, customers))
 

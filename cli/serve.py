@@ -8,9 +8,10 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import Event
+from threading import Event, Thread
 from typing import Annotated
 
+import structlog
 import typer
 import uvicorn
 
@@ -26,6 +27,9 @@ from training.worker import work
 __all__ = ["refuse_without_keys", "serve", "serve_here", "worker"]
 
 _SECONDS_TO_STOP = 10
+_SECONDS_BETWEEN_LOOKS, _SECONDS_BEFORE_ANOTHER = 0.5, 2.0
+
+_log = structlog.get_logger()
 
 
 def worker() -> None:
@@ -101,17 +105,32 @@ def _require_free(settings: Settings) -> None:
 
 @contextmanager
 def _worker() -> Iterator[None]:
-    process = subprocess.Popen([sys.executable, "-m", "cli", "worker"])  # our own program
+    stop = Event()
+    keeper = Thread(target=_keep_a_worker, args=(stop,), daemon=True)
+    keeper.start()
     try:
         yield
     finally:
-        process.terminate()
-        try:
-            process.wait(_SECONDS_TO_STOP)
-        except subprocess.TimeoutExpired:
-            # In the middle of a run: it is queued again once its signs of life have stopped.
-            process.kill()
-            process.wait()
+        stop.set()
+        keeper.join()
+
+
+def _keep_a_worker(stop: Event) -> None:
+    """Have a worker until `stop` is set; in the place of one that ends, of itself or killed, another is begun."""
+    while not stop.is_set():
+        with subprocess.Popen([sys.executable, "-m", "cli", "worker"]) as process:  # our own program
+            while not stop.wait(_SECONDS_BETWEEN_LOOKS) and process.poll() is None:
+                pass
+            if not stop.is_set():
+                _log.error("worker_ended", exit_status=process.returncode)
+                stop.wait(_SECONDS_BEFORE_ANOTHER)
+                continue
+            process.terminate()
+            try:
+                process.wait(_SECONDS_TO_STOP)
+            except subprocess.TimeoutExpired:
+                # In the middle of a run: it is queued again once its signs of life have stopped.
+                process.kill()
 
 
 @contextmanager

@@ -9,6 +9,7 @@ StoreError
 ├── CursorError          a list cursor that was not made by this service
 ├── IngestError          a file that can't be read at all
 ├── DatabaseBusyError    others have the database, and it could not be written to in time
+├── RunLostError         another process has taken the run, and goes on with it
 ├── UnknownWebhookError  no such endpoint of webhooks, or no such delivery of it
 ├── WebhookTargetError   webhooks may not be sent there
 ├── WebhookStateError    the endpoint is disabled, the delivery is on its way, or there are as many as may be
@@ -21,6 +22,7 @@ __all__ = [
     "IngestError",
     "PromotionRefusedError",
     "QueueFullError",
+    "RunLostError",
     "SchemaError",
     "SettingsError",
     "StoreError",
@@ -66,6 +68,10 @@ class IngestError(StoreError):
 
 class DatabaseBusyError(StoreError):
     """Others have the database, and it could not be written to in time; nothing was."""
+
+
+class RunLostError(StoreError):
+    """Another process has taken the run, as it does when there is no sign of life for long, and goes on with it."""
 
 
 class QueueFullError(StoreError):

@@ -78,7 +78,7 @@ def _published_since(session: Session, run: ScoringRun, since: datetime) -> list
     while replaced is not None:
         found.append(replaced)
         before = session.get_one(ScoringRun, replaced)
-        # Runs may overlap: one that began later may have been published, and replaced, before.
+        # Several may have been published since it began.
         was_there = before.finished_at is None or before.finished_at < since
         replaced = None if was_there else before.replaced_run_id
     return found

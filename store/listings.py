@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,8 @@ from numpy.typing import NDArray
 
 from store.bulk_load import load
 from store.engine import Database
+from store.runs import hold_run
+from store.tables import ScoringRun
 
 __all__ = ["Places", "places_of", "propensity_list", "write_listings"]
 
@@ -69,7 +72,12 @@ def places_of(keys: NDArray[np.int64], columns: Mapping[str, Sequence[Any]]) -> 
 
 
 def write_listings(
-    database: Database, run_id: int, parts: Sequence[Places], progress: Callable[[float], None] = lambda _: None
+    database: Database,
+    run_id: int,
+    parts: Sequence[Places],
+    progress: Callable[[float], None] = lambda _: None,
+    *,
+    claimed_at: datetime | None,
 ) -> None:
     """Write the lists of a run, in short transactions.
 
@@ -81,6 +89,13 @@ def write_listings(
         Of all customers of the run, each in one part.
     progress : callable
         Told the share done.
+    claimed_at : datetime or None
+        The run's `started_at` when this process took it.
+
+    Raises
+    ------
+    RunLostError
+        Another process has taken the run since.
     """
     total = sum(len(keys) for part in parts for _, keys in part.values())
     written = 0
@@ -93,6 +108,7 @@ def write_listings(
                 rows = in_order[start : start + _ROWS_A_TRANSACTION]
                 n = len(rows)
                 with database.transaction(connection):
+                    hold_run(connection, ScoringRun, run_id, claimed_at=claimed_at)
                     load(
                         connection, "segment_listing", _COLUMNS, [[run_id] * n, [name] * n, rank_value[rows], key[rows]]
                     )

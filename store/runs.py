@@ -5,18 +5,30 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, Connection, select, update
 from sqlalchemy.orm import Session
 
+from store.exceptions import RunLostError
 from store.tables import ScoringRun, TrainingRun
 
-__all__ = ["GONE_AFTER", "claim", "fail_run", "heartbeat", "queue_scoring", "queue_training", "requeue_gone"]
+__all__ = [
+    "GONE_AFTER",
+    "claim",
+    "fail_run",
+    "heartbeat",
+    "hold_run",
+    "queue_scoring",
+    "queue_training",
+    "requeue_gone",
+]
 
 # A run whose process has given no sign of life for this long has lost it.
 GONE_AFTER = timedelta(seconds=60)
 
 Run = TrainingRun | ScoringRun
 R = TypeVar("R", TrainingRun, ScoringRun)
+
+_NAMES: dict[type[Run], str] = {TrainingRun: "Training", ScoringRun: "Scoring run"}
 
 
 def queue_training(session: Session, settings: dict[str, Any], *, now: datetime) -> TrainingRun:
@@ -60,15 +72,42 @@ def claim(session: Session, kind: type[R], *, now: datetime, run_id: int | None 
     return run
 
 
-def heartbeat(session: Session, kind: type[Run], run_id: int, *, now: datetime) -> None:
-    """Give a sign of life of a run."""
-    session.execute(update(kind).where(kind.id == run_id).values(heartbeat_at=now))
+def heartbeat(session: Session, kind: type[Run], run_id: int, *, claimed_at: datetime | None, now: datetime) -> None:
+    """Give a sign of life of a run, if it is still that of whoever took it then."""
+    session.execute(update(kind).where(*_ours(kind, run_id, claimed_at)).values(heartbeat_at=now))
 
 
-def fail_run(session: Session, kind: type[Run], run_id: int, error: str, *, now: datetime) -> None:
-    """End a run with what went wrong, unless another process has completed it meanwhile."""
-    failed = update(kind).where(kind.id == run_id, kind.status != "completed")
+def fail_run(
+    session: Session, kind: type[Run], run_id: int, error: str, *, claimed_at: datetime | None, now: datetime
+) -> None:
+    """End a run with what went wrong, unless another process has taken it meanwhile."""
+    failed = update(kind).where(*_ours(kind, run_id, claimed_at))
     session.execute(failed.values(status="failed", error=error, finished_at=now))
+
+
+def hold_run(session: Session | Connection, kind: type[Run], run_id: int, *, claimed_at: datetime | None) -> None:
+    """Keep others from taking a run until the transaction ends.
+
+    Parameters
+    ----------
+    session : Session or Connection
+    kind : type
+        The table of the run.
+    run_id : int
+    claimed_at : datetime or None
+        The run's `started_at` when this process took it.
+
+    Raises
+    ------
+    RunLostError
+        Another process has taken it since.
+    """
+    if session.scalar(select(kind.id).where(*_ours(kind, run_id, claimed_at)).with_for_update(read=True)) is None:
+        raise RunLostError(f"{_NAMES[kind]} {run_id} was taken over by another process, which goes on with it.")
+
+
+def _ours(kind: type[Run], run_id: int, claimed_at: datetime | None) -> tuple[ColumnElement[bool], ...]:
+    return kind.id == run_id, kind.status == "running", kind.started_at == claimed_at
 
 
 def requeue_gone(session: Session, kind: type[Run], *, now: datetime) -> int:

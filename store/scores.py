@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from store.customer_keys import between
 from store.engine import Database
 from store.exceptions import StoreError
 from store.listings import Places, places_of
+from store.runs import hold_run
 from store.tables import PublishedRun, Score, ScoringRun, SegmentListing, SupersededScore
 
 __all__ = [
@@ -45,6 +47,7 @@ def begin(
     database: Database,
     run_id: int,
     *,
+    claimed_at: datetime | None,
     as_of: datetime,
     model_version: int,
     policy_version: int,
@@ -56,19 +59,28 @@ def begin(
     ----------
     database : Database
     run_id : int
+    claimed_at : datetime or None
+        The run's `started_at` when this process took it.
     as_of : datetime
     model_version, policy_version : int
     done : sequence of (lowest key, highest key)
         Ascending.
+
+    Raises
+    ------
+    RunLostError
+        Another process has taken the run since.
     """
+    hold = partial(hold_run, kind=ScoringRun, run_id=run_id, claimed_at=claimed_at)
     for listed in (SegmentListing, SupersededScore):
-        _remove(database, listed, run_id)
+        _remove(database, hold, listed, run_id)
     low = 0
     for lowest, highest in (*done, (_ABOVE_ALL_KEYS, _ABOVE_ALL_KEYS)):
         if lowest > low:
-            _remove(database, Score, run_id, Score.customer_key.between(low, lowest - 1))
+            _remove(database, hold, Score, run_id, Score.customer_key.between(low, lowest - 1))
         low = highest + 1
     with database.write() as session:
+        hold(session)
         drivers.clear(session, run_id)
         quality.clear_drift(session, run_id)
         run = session.get_one(ScoringRun, run_id)
@@ -79,6 +91,7 @@ def begin(
 
 def _remove(
     database: Database,
+    hold: Callable[[Session], None],
     table: type[Score] | type[SegmentListing] | type[SupersededScore],
     run_id: int,
     *which: ColumnElement[bool],
@@ -89,11 +102,17 @@ def _remove(
     removed = True
     while removed:
         with database.write() as session:
+            hold(session)
             removed = bool(session.scalars(remove, execution_options={"synchronize_session": False}).all())
 
 
 def write(
-    database: Database, run_id: int, customer_keys: NDArray[np.int64], columns: Mapping[str, Sequence[Any]]
+    database: Database,
+    run_id: int,
+    customer_keys: NDArray[np.int64],
+    columns: Mapping[str, Sequence[Any]],
+    *,
+    claimed_at: datetime | None,
 ) -> Places:
     """Write the scores of some customers under a run, in short transactions.
 
@@ -106,11 +125,18 @@ def write(
     customer_keys : int64, shape (n,)
     columns : mapping of name to sequence of length n
         One for each column of `Score` besides its key; plain Python values, None for what does not apply.
+    claimed_at : datetime or None
+        The run's `started_at` when this process took it.
 
     Returns
     -------
     Places
         Theirs.
+
+    Raises
+    ------
+    RunLostError
+        Another process has taken the run since.
     """
     if set(columns) != set(SCORE_COLUMNS):
         raise StoreError(f"expected the columns {', '.join(SCORE_COLUMNS)}; got {', '.join(columns)}")
@@ -121,6 +147,7 @@ def write(
             some = slice(start, start + _ROWS_A_TRANSACTION)
             rows = [[run_id] * len(keys[some]), keys[some], *(column[some] for column in columns.values())]
             with database.transaction(connection):
+                hold_run(connection, ScoringRun, run_id, claimed_at=claimed_at)
                 load(connection, Score.__tablename__, names, rows)
     return places_of(customer_keys, columns)
 

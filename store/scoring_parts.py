@@ -14,8 +14,8 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from store.engine import Database
-from store.exceptions import StoreError
 from store.listings import PLACED_BY, Places, places_of
+from store.runs import hold_run
 from store.tables import Score, ScoringPart, ScoringRun
 
 __all__ = ["kept_parts", "read_places", "read_sums", "remove_parts", "remove_parts_of_ended_runs", "write_part"]
@@ -43,14 +43,11 @@ def write_part(
 
     Raises
     ------
-    StoreError
+    RunLostError
         Another process has taken the run since.
     """
-    ours = ScoringRun.id == run_id, ScoringRun.status == "running", ScoringRun.started_at == claimed_at
     with database.write() as session:
-        # Held, so that on PostgreSQL nobody takes the run before the part is there.
-        if session.scalar(select(ScoringRun.id).where(*ours).with_for_update(read=True)) is None:
-            raise StoreError(f"Scoring run {run_id} was taken over by another process, which goes on with it.")
+        hold_run(session, ScoringRun, run_id, claimed_at=claimed_at)
         lowest, highest = keys
         session.add(ScoringPart(scoring_run_id=run_id, lowest_key=lowest, highest_key=highest, terms=terms, sums=sums))
 

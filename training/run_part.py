@@ -103,7 +103,7 @@ class PartScorer:
             memberships = open_memberships(session, customers.keys)
             before = scores.primary_segments(session, part.run_before, low, high)
         found = score(self.bundle, part.policy, part.cutoffs, log, memberships, Snapshot.at(part.as_of, calendar))
-        places = scores.write(self.database, part.run_id, customers.keys, found.columns())
+        places = scores.write(self.database, part.run_id, customers.keys, found.columns(), claimed_at=part.claimed_at)
         sums.add(found, places)
         sums.notes.add(customers.keys, found.primary, before, log.attributes)
         self._write(sums, low, high)

@@ -50,7 +50,7 @@ def score_all(
         claimed = runs.claim(session, ScoringRun, now=now(), run_id=run_id)
     if claimed is None:
         raise TrainingError(f"Scoring run {run_id} was taken by a worker, which will finish it.")
-    with executing(database, ScoringRun, run_id, now=now):
+    with executing(database, claimed, now=now):
         return run_scoring(database, settings, claimed, now=now, progress=progress)
 
 
@@ -102,9 +102,17 @@ def run_scoring(
     )
     ranges = key_ranges(database)
     done = kept_parts(database, run.id, part.terms, [(low, high) for low, high, _ in ranges])
-    scores.begin(database, run.id, as_of=as_of, model_version=version.version, policy_version=policy_version, done=done)
+    scores.begin(
+        database,
+        run.id,
+        claimed_at=run.started_at,
+        as_of=as_of,
+        model_version=version.version,
+        policy_version=policy_version,
+        done=done,
+    )
     sums = _score_ranges(PartScorer(part, database, bundle), ranges, set(done), settings, progress)
-    write_listings(database, run.id, sums.places, partial(progress, "Ordering lists"))
+    write_listings(database, run.id, sums.places, partial(progress, "Ordering lists"), claimed_at=run.started_at)
     for name, reports in sums.driver_reports().items():
         with database.write() as session:
             driver_reports.write(session, run.id, name, reports)

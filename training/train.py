@@ -50,7 +50,7 @@ def train(
         claimed = runs.claim(session, TrainingRun, now=now(), run_id=run_id)
     if claimed is None:
         raise TrainingError(f"Training run {run_id} was taken by a worker. See: regulars models list")
-    with executing(database, TrainingRun, run_id, now=now):
+    with executing(database, claimed, now=now):
         return run_training(database, settings, claimed, now=now, labelled=labelled, progress=progress)
 
 
@@ -84,6 +84,8 @@ def run_training(
     ------
     TrainingError
         There is too little to learn from; or the run was begun with a file of labels, and its process is gone.
+    RunLostError
+        Another process has taken the run since.
     """
     content = dict(run.settings)
     if content.pop(_LABELS, None) is not None and labelled is None:
@@ -119,6 +121,7 @@ def run_training(
     )
     name, bundle_hash = save_bundle(training.bundle, settings.bundle_dir)
     with database.write() as session:
+        runs.hold_run(session, TrainingRun, run.id, claimed_at=run.started_at)
         version = registry.register(
             session,
             bundle=name,

@@ -11,6 +11,7 @@ stands in its row.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from threading import Event
 from typing import Any
@@ -21,12 +22,13 @@ from store import runs
 from store.campaigns import due_campaigns, put_off
 from store.engine import Database
 from store.erasure import resume_erasures
+from store.exceptions import RunLostError
 from store.memberships import record_published
 from store.retention import prune
 from store.settings import Settings
 from store.tables import ScoringRun, TrainingRun
 from training.delivery import deliver
-from training.execution import EXPECTED_ERRORS, executing
+from training.execution import EXPECTED_ERRORS, PASSING_ERRORS, executing
 from training.loops import MAY_PASS, Loop, places, running
 from training.measure import measure_campaign
 from training.rescoring import Rescorer
@@ -41,6 +43,10 @@ _BETWEEN_PRUNINGS = timedelta(days=1)
 _BETWEEN_ERASURES, _WHILE_ERASURES_WAIT = timedelta(hours=1), timedelta(minutes=1)
 _BETWEEN_COMPARISONS = timedelta(days=1)
 _AFTER_A_FAILURE = timedelta(minutes=1)
+# What is not expected is mended by somebody, if at all.
+_AFTER_A_BREAK = timedelta(minutes=1)
+# From then on a scoring that something stood in the way of is failed, so that somebody looks.
+_LONGEST_INTERRUPTION = timedelta(days=1)
 _AFTER_NOT_MEASURED = timedelta(hours=1)
 # Between looks for customers to be scored again: a list is so much behind, and the time that it takes.
 _SECONDS_BETWEEN_RESCORES = 0.25
@@ -65,27 +71,66 @@ def work(database: Database, settings: Settings, *, stop: Event, now: Callable[[
 
 def _execute_runs(database: Database, settings: Settings, *, stop: Event, now: Callable[[], datetime]) -> None:
     """Execute queued runs, and between them what is due."""
-    erasures_due = pruning_due = comparison_due = now()
+
+    def execute_all() -> timedelta:
+        while not stop.is_set() and run_next(database, settings, now=now):
+            # What is being erased may have waited for this run, which began before.
+            erasures.due = now()
+        return timedelta()
+
+    def record() -> timedelta:
+        record_published(database, now=now)
+        return timedelta()
+
+    begun = now()
+    erasures = _Duty("erasures", lambda: _go_on_with_erasures(database), begun)
+    duties = [
+        erasures,
+        # Before what is too old goes.
+        _Duty("comparison", lambda: _compare(database, settings, now=now()), begun),
+        _Duty("pruning", lambda: _prune(database, settings, now=now()), begun),
+        _Duty("gone runs", lambda: _requeue_gone(database, now=now), begun),
+        # Of a run whose process ended just after it was published; mostly it is one look.
+        _Duty("recording", record, begun),
+        _Duty("runs", execute_all, begun),
+        _Duty("campaigns", lambda: measure_due(database, settings, now=now), begun),
+    ]
     while not stop.is_set():
+        for duty in duties:
+            if not stop.is_set():
+                duty.attempt(now)
+        stop.wait(settings.worker_poll_seconds)
+
+
+@dataclass(slots=True)
+class _Duty:
+    """Something to be done again and again; whatever happens in it, the others go on.
+
+    Attributes
+    ----------
+    name : str
+        In the log.
+    step : callable
+        Does what is to be done, and returns after how long to look again.
+    due : datetime
+    """
+
+    name: str
+    step: Callable[[], timedelta]
+    due: datetime
+
+    def attempt(self, now: Callable[[], datetime]) -> None:
+        """Do it if it is due."""
+        if now() < self.due:
+            return
         try:
-            if now() >= erasures_due:
-                erasures_due = now() + _go_on_with_erasures(database)
-            # Before what is too old goes.
-            if now() >= comparison_due:
-                comparison_due = now() + _compare(database, settings, now=now())
-            if now() >= pruning_due:
-                pruning_due = now() + _prune(database, settings, now=now())
-            _requeue_gone(database, now=now)
-            # Of a run whose process ended just after it was published; mostly it is one look.
-            record_published(database, now=now)
-            while not stop.is_set() and run_next(database, settings, now=now):
-                # What is being erased may have waited for this run, which began before.
-                erasures_due = now()
-            measure_due(database, settings, now=now)
+            self.due = now() + self.step()
         except MAY_PASS as error:
             # A database that is away, or locked for long, may be back at the next look.
-            _log.warning("database_unavailable", error=type(error).__name__)
-        stop.wait(settings.worker_poll_seconds)
+            _log.warning("database_unavailable", duty=self.name, error=type(error).__name__, at=places(error))
+        except Exception as error:  # noqa: BLE001  # a worker outlives whatever one duty does, and the log keeps it
+            _log.error("duty_broke", duty=self.name, error=type(error).__name__, at=places(error))
+            self.due = now() + _AFTER_A_BREAK
 
 
 def run_next(database: Database, settings: Settings, *, now: Callable[[], datetime]) -> bool:
@@ -106,8 +151,14 @@ def run_next(database: Database, settings: Settings, *, now: Callable[[], dateti
     return False
 
 
-def measure_due(database: Database, settings: Settings, *, now: Callable[[], datetime]) -> None:
-    """Count the effect of the campaigns that are due; one that can't be counted is due again in an hour."""
+def measure_due(database: Database, settings: Settings, *, now: Callable[[], datetime]) -> timedelta:
+    """Count the effect of the campaigns that are due; one that can't be counted is due again in an hour.
+
+    Returns
+    -------
+    timedelta
+        After how long to look again.
+    """
     with database.read() as session:
         due = due_campaigns(session, now=now())
     for campaign_id in due:
@@ -119,6 +170,7 @@ def measure_due(database: Database, settings: Settings, *, now: Callable[[], dat
                 put_off(session, campaign_id, until=now() + _AFTER_NOT_MEASURED)
         else:
             _log.info("campaign_measured", campaign=campaign_id, open=measured.effect.open)
+    return timedelta()
 
 
 def _go_on_with_erasures(database: Database) -> timedelta:
@@ -158,11 +210,18 @@ def _prune(database: Database, settings: Settings, *, now: datetime) -> timedelt
     return _BETWEEN_PRUNINGS
 
 
-def _requeue_gone(database: Database, *, now: Callable[[], datetime]) -> None:
+def _is_left(run: TrainingRun | ScoringRun, error: BaseException, *, now: datetime) -> bool:
+    """Whether a run waits for what may pass: a scoring goes on where it was as soon as it counts as gone."""
+    may_pass = isinstance(error, PASSING_ERRORS) and isinstance(run, ScoringRun)
+    return may_pass and now - run.requested_at < _LONGEST_INTERRUPTION
+
+
+def _requeue_gone(database: Database, *, now: Callable[[], datetime]) -> timedelta:
     with database.write() as session:
         for kind in (TrainingRun, ScoringRun):
             if n := runs.requeue_gone(session, kind, now=now()):
                 _log.warning("runs_queued_again", table=kind.__tablename__, runs=n)
+    return timedelta()
 
 
 def _execute(
@@ -176,8 +235,14 @@ def _execute(
 ) -> None:
     _log.info("run_started", table=kind.__tablename__, run=run.id)
     try:
-        with executing(database, kind, run.id, now=now):
+        with executing(database, run, now=now, is_left=lambda error: _is_left(run, error, now=now())):
             execute(database, settings, run, now=now)
+    except RunLostError:
+        _log.warning("run_lost", table=kind.__tablename__, run=run.id)
+    except PASSING_ERRORS as error:
+        _log.warning(
+            "run_interrupted", table=kind.__tablename__, run=run.id, error=type(error).__name__, at=places(error)
+        )
     except EXPECTED_ERRORS as error:
         _log.warning("run_failed", table=kind.__tablename__, run=run.id, error=type(error).__name__)
     except Exception as error:  # noqa: BLE001  # a worker outlives whatever one run does, and the log keeps it

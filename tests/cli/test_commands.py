@@ -21,6 +21,7 @@ import pytest
 from sqlalchemy import select
 
 from cli.main import app
+from cli.serve import _worker
 from models.btyd import PURCHASE_MODELS
 from models.segments import SEGMENTS, SegmentPolicy
 from service.segment_csv import CSV_COLUMNS, WORK_COLUMNS
@@ -456,6 +457,31 @@ def test_serve_answers_and_ends_with_its_worker_when_told_to(
     assert f"At-risk list  http://127.0.0.1:{port}/" in said
     assert server.returncode in (0, 130, 143)
     _wait_until_nobody_is_left(server.pid)
+
+
+def test_serve_begins_another_worker_in_the_place_of_one_that_was_killed(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    begun: list[subprocess.Popen[bytes]] = []
+    whole = subprocess.Popen
+
+    def short(arguments: list[str]) -> subprocess.Popen[bytes]:
+        assert arguments == [sys.executable, "-m", "cli", "worker"]
+        begun.append(whole(["sleep", "60"]))
+        return begun[-1]
+
+    monkeypatch.setattr("cli.serve.subprocess.Popen", short)
+    monkeypatch.setattr("cli.serve._SECONDS_BETWEEN_LOOKS", 0.01)
+    monkeypatch.setattr("cli.serve._SECONDS_BEFORE_ANOTHER", 0.01)
+    with _worker():
+        for n in (1, 2):
+            deadline = time.monotonic() + 20
+            while len(begun) < n and time.monotonic() < deadline:
+                time.sleep(0.01)
+            if n == 1:
+                begun[0].kill()
+    assert [process.returncode for process in begun] == [-signal.SIGKILL, -signal.SIGTERM]
+    assert "worker_ended" in "".join(capfd.readouterr())
 
 
 def _wait_until_nobody_is_left(session: int) -> None:

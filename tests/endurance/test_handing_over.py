@@ -50,7 +50,7 @@ def test_a_run_takes_over_from_live_scores_in_short_transactions(
             seconds[doing].append(time.perf_counter() - began_at)
 
     monkeypatch.setattr(database, "write", timed_write)
-    publish(database, run_id, n_customers=HANDED, aggregates={}, now=lambda: NOW)
+    publish(database, run_id, n_customers=HANDED, aggregates={}, now=lambda: NOW, claimed_at=NOW)
     doing = "handing over"
     with database.read() as session:
         run = require_published_run(session)

@@ -217,7 +217,7 @@ def queue_run(database: Database, *, as_of: datetime = NOW) -> int:
             session.add(SegmentPolicyVersion(policy={}, created_at=NOW))
         run_id = runs.queue_scoring(session, now=NOW, as_of=as_of).id
         runs.claim(session, ScoringRun, now=NOW, run_id=run_id)
-    scores.begin(database, run_id, as_of=as_of, model_version=1, policy_version=1)
+    scores.begin(database, run_id, claimed_at=NOW, as_of=as_of, model_version=1, policy_version=1)
     return run_id
 
 
@@ -237,17 +237,19 @@ def columns_of(scored: Mapping[int, Scored]) -> dict[str, list[Any]]:
     return columns
 
 
-def write_scores(database: Database, run_id: int, scored: Mapping[int, Scored]) -> None:
+def write_scores(database: Database, run_id: int, scored: Mapping[int, Scored], *, claimed_at: datetime = NOW) -> None:
     """Write the scores of customers, by key, under a run."""
-    places = scores.write(database, run_id, np.array(list(scored), dtype=np.int64), columns_of(scored))
-    write_listings(database, run_id, [places])
+    places = scores.write(
+        database, run_id, np.array(list(scored), dtype=np.int64), columns_of(scored), claimed_at=claimed_at
+    )
+    write_listings(database, run_id, [places], claimed_at=claimed_at)
 
 
 def publish_run(database: Database, scored: Mapping[int, Scored], *, as_of: datetime = NOW) -> int:
     """Make and publish a run that says this of customers; return its id."""
     run_id = queue_run(database, as_of=as_of)
     write_scores(database, run_id, scored)
-    publish(database, run_id, n_customers=len(scored), aggregates={"n": len(scored)}, now=lambda: NOW)
+    publish(database, run_id, n_customers=len(scored), aggregates={"n": len(scored)}, now=lambda: NOW, claimed_at=NOW)
     return run_id
 
 

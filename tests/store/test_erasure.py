@@ -143,7 +143,7 @@ def test_what_a_scoring_that_began_before_still_writes_is_deleted_after(database
     write_scores(database, run_id, {keys[ANNA]: Scored("at_risk", 3.0, 4.0, 0.75), keys[BERT]: Scored("steady")})
     assert rows_of(database, keys[ANNA])["score"] == 1
     with database.write() as session:
-        runs.fail_run(session, ScoringRun, run_id, "cut off", now=LATER)
+        runs.fail_run(session, ScoringRun, run_id, "cut off", claimed_at=NOW, now=LATER)
     assert resume_erasures(database) == 0
     assert rows_of(database, keys[ANNA]) == {}
 

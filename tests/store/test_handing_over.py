@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import numpy as np
 import pytest
@@ -49,8 +49,8 @@ def begin_run(database: Database, *, seconds: int = 0) -> int:
     return run_id
 
 
-def publish_begun(database: Database, run_id: int) -> None:
-    publish(database, run_id, n_customers=len(KEYS), aggregates={}, now=lambda: NOW)
+def publish_begun(database: Database, run_id: int, *, claimed_at: datetime = NOW) -> None:
+    assert publish(database, run_id, n_customers=len(KEYS), aggregates={}, now=lambda: NOW, claimed_at=claimed_at)
 
 
 @pytest.fixture
@@ -103,8 +103,17 @@ def test_of_a_run_that_was_gone_on_with_all_wait_who_were_scored_again_since_its
         run = session.get_one(ScoringRun, run_id)
         assert run.read_since == run.started_at == NOW
         run.started_at = NOW + 5 * SECOND
-    begin(database_of_new, run_id, as_of=NOW + 9 * SECOND, model_version=1, policy_version=1, done=[(1, 9)])
-    publish_begun(database_of_new, run_id)
+    again = NOW + 5 * SECOND
+    begin(
+        database_of_new,
+        run_id,
+        claimed_at=again,
+        as_of=NOW + 9 * SECOND,
+        model_version=1,
+        policy_version=1,
+        done=[(1, 9)],
+    )
+    publish_begun(database_of_new, run_id, claimed_at=again)
     record_published(database_of_new, now=lambda: NOW)
     assert waiting_keys(database_of_new) == [1]
 
@@ -145,21 +154,19 @@ def test_handing_over_that_is_cut_off_anywhere_ends_as_if_it_had_not_been_and_as
     assert waiting_keys(database_of_new) == [2, 3, 5, 6, 7, 8, 9]
 
 
-def test_a_run_that_began_before_the_one_that_it_replaces_asks_for_whom_that_had_read_already(
-    database_of_new: Database,
-) -> None:
+def test_a_run_that_ends_after_one_that_began_later_asks_for_nobody(database_of_new: Database) -> None:
     slow = begin_run(database_of_new)
     score_again(database_of_new, 1, 2, seconds=1)
     quick = begin_run(database_of_new, seconds=2)
     with database_of_new.write() as session:
         run = session.get_one(ScoringRun, quick)
         run.started_at = run.read_since = run.as_of
-    publish_begun(database_of_new, quick)
+    publish_begun(database_of_new, quick, claimed_at=NOW + 2 * SECOND)
     record_published(database_of_new, now=lambda: NOW)
     assert waiting_keys(database_of_new) == []
-    publish_begun(database_of_new, slow)
+    assert not publish(database_of_new, slow, n_customers=9, aggregates={}, now=lambda: NOW, claimed_at=NOW)
     record_published(database_of_new, now=lambda: NOW)
-    assert waiting_keys(database_of_new) == [1, 2]
+    assert waiting_keys(database_of_new) == []
 
 
 @pytest.mark.parametrize("end", [{"merged_into": 2}, {"erased_at": NOW}])

@@ -88,9 +88,9 @@ def shop(database: Database) -> Database:
     add_customers(database, [f"customer {key}" for key in range(1, N + 1)])
     add_attributes(database, LEARNT)
     run_id = queue_run(database)
-    places = scores.write(database, run_id, np.arange(1, N + 1), COLUMNS)
-    write_listings(database, run_id, [places])
-    publish(database, run_id, n_customers=N, aggregates={}, now=lambda: NOW)
+    places = scores.write(database, run_id, np.arange(1, N + 1), COLUMNS, claimed_at=NOW)
+    write_listings(database, run_id, [places], claimed_at=NOW)
+    publish(database, run_id, n_customers=N, aggregates={}, now=lambda: NOW, claimed_at=NOW)
     return database
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from store.engine import Database
 from store.listings import places_of, propensity_list, write_listings
 from store.tables import SegmentListing
-from tests.store.builders import add_customers, queue_run
+from tests.store.builders import NOW, add_customers, queue_run
 
 COLUMNS: dict[str, list[Any]] = {
     "segments": ["at_risk high_value", "", "at_risk", "at_risk", "new"],
@@ -42,7 +42,7 @@ def test_lists_are_the_same_however_customers_are_cut_into_parts(
         places_of(np.arange(1, 6)[some], {name: column[some] for name, column in COLUMNS.items()})
         for some in (slice(cut), slice(cut, None))
     ]
-    write_listings(database, run_id, parts, done.append)
+    write_listings(database, run_id, parts, done.append, claimed_at=NOW)
     with database.read() as session:
         rows = session.scalars(select(SegmentListing).where(SegmentListing.scoring_run_id == run_id)).all()
     assert sorted((row.segment, row.rank_value, row.customer_key) for row in rows) == sorted(WRITTEN)
@@ -51,6 +51,6 @@ def test_lists_are_the_same_however_customers_are_cut_into_parts(
 
 
 def test_a_run_of_nobody_has_no_lists(database: Database) -> None:
-    write_listings(database, queue_run(database), [])
+    write_listings(database, queue_run(database), [], claimed_at=NOW)
     with database.read() as session:
         assert session.scalars(select(SegmentListing)).all() == []

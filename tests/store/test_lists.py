@@ -85,7 +85,7 @@ def test_a_list_goes_on_in_the_run_that_it_began_with_when_another_is_published_
     second = queue_run(database)
     write_scores(database, second, after)
     assert joined(pages(database, 5, cursor=page.next_cursor)) == in_order(before)[5:]
-    publish(database, second, n_customers=30, aggregates={}, now=lambda: NOW)
+    publish(database, second, n_customers=30, aggregates={}, now=lambda: NOW, claimed_at=NOW)
     assert joined(pages(database, 7, cursor=page.next_cursor)) == in_order(before)[5:]
     with database.read() as session:
         assert list_segment(session, "at_risk", limit=1, cursor=page.next_cursor).run.id == first

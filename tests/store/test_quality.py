@@ -19,7 +19,7 @@ from store.ingest.merging import Merging
 from store.keyed_hash import KeyedHash
 from store.quality import FORECAST, PURCHASES, TARGET
 from store.retention import prune
-from store.tables import Event, QualityReport, Score, SupersededScore
+from store.tables import Event, QualityReport, Score, ScoringRun, SupersededScore
 from store.tables.base import to_microseconds
 from tests.store.builders import NOW, Scored, add_customers, publish_run, queue_run
 from tests.store.held import ANNA, BERT, add_events, fill
@@ -136,7 +136,8 @@ def test_a_run_that_begins_again_keeps_nothing_of_before(database: Database) -> 
     _score_again(database, run_id, keys["a"], 0.1)
     with database.write() as session:
         quality.write_drift(session, run_id, {"churn": None})
-    scores.begin(database, run_id, as_of=NOW, model_version=1, policy_version=1)
+        session.get_one(ScoringRun, run_id).status = "running"
+    scores.begin(database, run_id, claimed_at=NOW, as_of=NOW, model_version=1, policy_version=1)
     assert _count(database, SupersededScore) == 0
     with database.read() as session:
         assert quality.drift_of(session, [run_id]) == {run_id: {}}

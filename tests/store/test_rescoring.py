@@ -208,7 +208,7 @@ class _Shop:
         self._monkeypatch = monkeypatch
         self.now = NOW
         self.came = dict.fromkeys(range(1, 8), 1)
-        self.runs: dict[str, tuple[int, dict[int, Scored]]] = {}
+        self.runs: dict[str, tuple[int, dict[int, Scored], datetime]] = {}
         self.read: dict[int, Rescored] = {}
         add_customers(database, [f"customer {key}" for key in self.came])
         publish_run(database, self.scores(self.came))
@@ -230,17 +230,19 @@ class _Shop:
     def run_step(self, doer: str) -> None:
         """Begin a run, have it read and write, or publish it, whatever is left to be recorded of the one before."""
         if doer not in self.runs:
-            self.runs[doer] = queue_run(self.database, as_of=self.now), {}
+            self.runs[doer] = queue_run(self.database, as_of=self.now), {}, self.now
             with self.database.write() as session:
                 statement = text("UPDATE scoring_run SET started_at = as_of, read_since = as_of WHERE id = :run")
                 session.execute(statement, {"run": self.runs[doer][0]})
             return
-        run_id, scored = self.runs[doer]
+        run_id, scored, began = self.runs[doer]
         if some := [key for key in self.came if key not in scored][:3]:
             scored.update(self.scores(some))
         else:
-            write_scores(self.database, run_id, scored)
-            publish(self.database, run_id, n_customers=len(scored), aggregates={}, now=lambda: self.now)
+            write_scores(self.database, run_id, scored, claimed_at=began)
+            publish(
+                self.database, run_id, n_customers=len(scored), aggregates={}, now=lambda: self.now, claimed_at=began
+            )
             del self.runs[doer]
 
     def worker_step(self, worker: int) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from store import runs
 from store.engine import Database
+from store.exceptions import RunLostError
 from store.tables import ScoringRun, TrainingRun
 from tests.store.builders import NOW, queue_run
 
@@ -88,7 +89,7 @@ def test_a_run_that_gives_signs_of_life_is_left_alone_and_one_that_is_gone_is_qu
     assert alive is not None
     assert gone is not None
     with database.write() as session:
-        runs.heartbeat(session, TrainingRun, alive, now=LATER + SECOND)
+        runs.heartbeat(session, TrainingRun, alive, claimed_at=LATER, now=LATER + SECOND)
         assert runs.requeue_gone(session, TrainingRun, now=LATER + runs.GONE_AFTER) == 0
     with database.write() as session:
         assert runs.requeue_gone(session, TrainingRun, now=LATER + runs.GONE_AFTER + SECOND) == 1
@@ -98,12 +99,31 @@ def test_a_run_that_gives_signs_of_life_is_left_alone_and_one_that_is_gone_is_qu
     assert claimed(database) == gone
 
 
+def test_whoever_has_lost_a_run_changes_nothing_of_it(database: Database) -> None:
+    queue_trainings(database, 1)
+    run_id = claimed(database)
+    assert run_id is not None
+    with database.write() as session:
+        runs.requeue_gone(session, TrainingRun, now=LATER + 2 * runs.GONE_AFTER)
+        taken_at = LATER + 3 * runs.GONE_AFTER
+        assert runs.claim(session, TrainingRun, now=taken_at) is not None
+    with database.write() as session:
+        runs.heartbeat(session, TrainingRun, run_id, claimed_at=LATER, now=LATER + 9 * runs.GONE_AFTER)
+        runs.fail_run(session, TrainingRun, run_id, "it was mine", claimed_at=LATER, now=LATER)
+        with pytest.raises(RunLostError, match=f"Training {run_id} was taken over by another process"):
+            runs.hold_run(session, TrainingRun, run_id, claimed_at=LATER)
+        runs.hold_run(session, TrainingRun, run_id, claimed_at=taken_at)
+    with database.read() as session:
+        run = session.get_one(TrainingRun, run_id)
+        assert (run.status, run.error, run.heartbeat_at) == ("running", None, taken_at)
+
+
 def test_a_failed_run_keeps_its_error_and_is_not_queued_again(database: Database) -> None:
     queue_trainings(database, 1)
     run_id = claimed(database)
     assert run_id is not None
     with database.write() as session:
-        runs.fail_run(session, TrainingRun, run_id, "too few orders", now=LATER + SECOND)
+        runs.fail_run(session, TrainingRun, run_id, "too few orders", claimed_at=LATER, now=LATER + SECOND)
     with database.write() as session:
         assert runs.requeue_gone(session, TrainingRun, now=LATER + 2 * runs.GONE_AFTER) == 0
         run = session.get_one(TrainingRun, run_id)

@@ -60,7 +60,7 @@ def test_scores_show_all_at_once_when_their_run_is_published(database: Database)
         assert published_run(session) is None
         assert stored_score(session, 1) is None
 
-    publish(database, run_id, n_customers=2, aggregates={"total": 2}, now=lambda: NOW)
+    publish(database, run_id, n_customers=2, aggregates={"total": 2}, now=lambda: NOW, claimed_at=NOW)
     with database.read() as session:
         run = require_published_run(session)
         assert (run.id, run.status, run.n_customers, run.aggregates) == (run_id, "completed", 2, {"total": 2})
@@ -84,7 +84,7 @@ def test_a_list_stays_as_it_is_while_the_next_run_is_written_and_changes_when_th
         assert shown(database, "high_value") == ["bob"]
     with database.read() as reading:
         assert [row.customer_id for row in list_segment(reading, "at_risk", limit=10).rows] == ["ada"]
-        publish(database, second, n_customers=2, aggregates={}, now=lambda: NOW)
+        publish(database, second, n_customers=2, aggregates={}, now=lambda: NOW, claimed_at=NOW)
         # One read is one view of the data, even across statements.
         assert [row.customer_id for row in list_segment(reading, "at_risk", limit=10).rows] == ["ada"]
     assert shown(database) == shown(database, "high_value") == ["bob"]
@@ -101,7 +101,7 @@ def test_beginning_removes_what_an_interrupted_attempt_left_and_nothing_of_other
     write_scores(database, second, {key: Scored("at_risk new", 1.0, 1.0) for key in keys if key not in (4, 5)})
     assert rows_of(database, second) == (8, 16)
 
-    begin(database, second, as_of=NOW, model_version=1, policy_version=1)
+    begin(database, second, claimed_at=NOW, as_of=NOW, model_version=1, policy_version=1)
     assert rows_of(database, second) == (0, 0)
     assert rows_of(database, first) == (10, 20)
     write_scores(database, second, dict.fromkeys(keys, Scored("steady", 1.0, 1.0)))
@@ -127,10 +127,10 @@ def test_beginning_again_after_it_was_cut_off_itself_removes_the_rest(
 
     monkeypatch.setattr(database, "write", cut_off)
     with pytest.raises(KeyboardInterrupt, match="cut off"):
-        begin(database, run_id, as_of=NOW, model_version=1, policy_version=1)
+        begin(database, run_id, claimed_at=NOW, as_of=NOW, model_version=1, policy_version=1)
     monkeypatch.undo()
     assert rows_of(database, run_id) != (0, 0)
-    begin(database, run_id, as_of=NOW, model_version=1, policy_version=1)
+    begin(database, run_id, claimed_at=NOW, as_of=NOW, model_version=1, policy_version=1)
     assert rows_of(database, run_id) == (0, 0)
 
 
@@ -182,7 +182,7 @@ def test_customers_in_no_segment_are_scored_and_not_listed(database: Database) -
 def test_columns_that_are_missing_or_unknown_are_refused_by_name(database: Database) -> None:
     columns: dict[str, list[object]] = {name: [] for name in SCORE_COLUMNS if name != "clv"}
     with pytest.raises(StoreError, match=r"expected the columns segment, segments, .*clv.*; got .*ltv"):
-        write(database, 1, np.array([], dtype=np.int64), {**columns, "ltv": []})
+        write(database, 1, np.array([], dtype=np.int64), {**columns, "ltv": []}, claimed_at=NOW)
 
 
 def test_the_newest_published_run_is_the_one_shown(database: Database) -> None:
@@ -192,6 +192,21 @@ def test_the_newest_published_run_is_the_one_shown(database: Database) -> None:
         assert require_published_run(session).id == ids[-1]
         assert set(session.scalars(select(ScoringRun.status))) == {"completed"}
     assert shown(database) == ["ada"]
+
+
+def test_a_run_that_ends_late_is_not_shown_in_the_place_of_one_that_began_later(database: Database) -> None:
+    add_customers(database, ["ada", "bob"])
+    slow, quick = queue_run(database), queue_run(database)
+    with database.write() as session:
+        session.get_one(ScoringRun, quick).read_since = NOW + timedelta(minutes=1)
+    for run_id, shown_of_it in ((quick, True), (slow, False)):
+        write_scores(database, run_id, {1: Scored("at_risk", 1.0)})
+        is_shown = publish(database, run_id, n_customers=1, aggregates={}, now=lambda: NOW, claimed_at=NOW)
+        assert is_shown == shown_of_it
+    with database.read() as session:
+        assert require_published_run(session).id == quick
+        late = session.get_one(ScoringRun, slow)
+        assert (late.status, late.n_customers, late.replaced_run_id) == ("completed", 1, None)
 
 
 def test_a_run_that_another_process_has_taken_over_is_not_published_by_the_first(database: Database) -> None:
@@ -206,6 +221,6 @@ def test_a_run_that_another_process_has_taken_over_is_not_published_by_the_first
         assert published_run(session) is None
     publish(database, run_id, n_customers=1, aggregates={}, now=lambda: NOW, claimed_at=NOW + timedelta(minutes=2))
     with database.write() as session:
-        fail_run(session, ScoringRun, run_id, "too late", now=NOW)
+        fail_run(session, ScoringRun, run_id, "too late", claimed_at=NOW, now=NOW)
     with database.read() as session:
         assert require_published_run(session).status == "completed"

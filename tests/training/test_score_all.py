@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -10,13 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 from sqlalchemy import func, select
+from sqlalchemy.exc import OperationalError
 
 from models.bundle import BundleError
 from models.segments import SEGMENTS, SegmentPolicy
 from store import policies, runs
 from store.engine import Database
 from store.events import key_ranges
-from store.exceptions import StoreError, UnknownModelError
+from store.exceptions import RunLostError, UnknownModelError
 from store.held_out import read_held_out
 from store.listings import Places
 from store.lists import iterate_segment
@@ -139,10 +141,10 @@ def test_a_run_that_was_killed_and_is_started_again_gives_one_whole_result(
     def small_ranges(database: Database) -> list[tuple[int, int, float]]:
         return key_ranges(database, customers_a_chunk=400)
 
-    def killed(*positional: Any) -> Places:
+    def killed(*positional: Any, **named: Any) -> Places:
         if next(chunks) == 2:
             raise SystemExit
-        return write(*positional)
+        return write(*positional, **named)
 
     monkeypatch.setattr(job, "key_ranges", small_ranges)
     monkeypatch.setattr("store.scores.write", killed)
@@ -200,11 +202,11 @@ def _kill_in_range(shop: Shop, monkeypatch: pytest.MonkeyPatch, number: int) -> 
         scored.append(low)
         return whole(scorer, low, high)
 
-    def killed(*positional: Any) -> Places:
+    def killed(database: Database, run_id: int, keys: Any, columns: Any, **named: Any) -> Places:
         if len(scored) == number:
-            write(positional[0], positional[1], positional[2][:9], {k: c[:9] for k, c in positional[3].items()})
+            write(database, run_id, keys[:9], {name: column[:9] for name, column in columns.items()}, **named)
             raise SystemExit
-        return write(*positional)
+        return write(database, run_id, keys, columns, **named)
 
     monkeypatch.setattr(PartScorer, "score", noted)
     with shop.database.write() as session:
@@ -260,19 +262,72 @@ def test_a_killed_run_begins_anew_where_the_policy_has_changed(trained: Shop, mo
     assert _sums_of(trained, run_id) == _sums_of(trained, whole.id)
 
 
-def test_whoever_has_lost_a_run_to_another_ends_at_the_next_range(
+def test_whoever_has_lost_a_run_to_another_writes_nothing_more_of_it_and_the_other_goes_on(
     trained: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(job, "key_ranges", lambda database: key_ranges(database, customers_a_chunk=300))
+    taken: list[ScoringRun] = []
+
+    def slept(*positional: Any, **named: Any) -> Places:
+        trained.clock.time += runs.GONE_AFTER + timedelta(seconds=5)
+        with trained.database.write() as session:
+            runs.requeue_gone(session, ScoringRun, now=trained.clock())
+            taken.extend(filter(None, [runs.claim(session, ScoringRun, now=trained.clock())]))
+        return write(*positional, **named)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("store.scores.write", slept)
+        with pytest.raises(RunLostError, match="Scoring run 1 was taken over by another process, which goes on"):
+            score_all(trained.database, _alone(trained), now=trained.clock)
+    (run,) = taken
+    with trained.database.read() as session:
+        assert session.get_one(ScoringRun, run.id).status == "running"
+        assert session.get_one(ScoringRun, run.id).heartbeat_at == run.started_at
+    assert _stored(trained, run) == []
+    job.run_scoring(trained.database, _alone(trained), run, now=trained.clock)
+    with trained.database.read() as session:
+        published = published_run(session)
+    assert published is not None
+    assert (published.id, published.n_customers) == (run.id, N_CUSTOMERS + len(PROSPECTS))
+
+
+def test_a_run_that_the_database_was_away_from_is_gone_on_with(trained: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     run_id, scored = _kill_in_range(trained, monkeypatch, 2)
-    with trained.database.write() as session:
-        runs.requeue_gone(session, ScoringRun, now=trained.clock())
-        lost = runs.claim(session, ScoringRun, now=trained.clock(), run_id=run_id)
-        assert lost is not None
-        session.expunge(lost)
-        session.get_one(ScoringRun, run_id).started_at = trained.clock()
-    with pytest.raises(StoreError, match="was taken over by another process"):
-        job.run_scoring(trained.database, _alone(trained), lost, now=trained.clock)
+
+    def away(*_: Any, **__: Any) -> Places:
+        raise OperationalError("INSERT", {}, Exception("the connection was closed"))
+
+    with monkeypatch.context() as patched:
+        patched.setattr("store.scores.write", away)
+        _go_on(trained)
+    with trained.database.read() as session:
+        assert session.get_one(ScoringRun, run_id).status == "running"
     assert len(scored) == 1
+    trained.clock.time += runs.GONE_AFTER + timedelta(seconds=5)
+    _go_on(trained)
+    with trained.database.read() as session:
+        assert session.get_one(ScoringRun, run_id).status == "completed"
+    assert [low for low, _, _ in key_ranges(trained.database, 300)][1:] == scored[1:]
+
+
+def test_a_run_that_something_stands_in_the_way_of_for_a_day_is_failed(
+    trained: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with trained.database.write() as session:
+        queued = runs.queue_scoring(session, now=trained.clock())
+        queued.requested_at, run_id = trained.clock() - timedelta(days=1), queued.id
+
+    def full(*_: Any, **__: Any) -> Places:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("store.scores.write", full)
+    _go_on(trained)
+    with trained.database.read() as session:
+        run = session.get_one(ScoringRun, run_id)
+    assert (run.status, run.error) == (
+        "failed",
+        "An unexpected error, OSError; the output of the process that executed the run has it.",
+    )
 
 
 def test_several_processes_side_by_side_give_the_very_result_of_one(

@@ -144,7 +144,8 @@ def test_a_long_run_gives_signs_of_life_so_that_nobody_takes_it_up_again(
 ) -> None:
     run_id = _queue_training(untrained)
     with untrained.database.write() as session:
-        assert runs.claim(session, TrainingRun, now=untrained.clock(), run_id=run_id) is not None
+        run = runs.claim(session, TrainingRun, now=untrained.clock(), run_id=run_id)
+    assert run is not None
     first = _training(untrained, run_id).heartbeat_at
     assert first is not None
     monkeypatch.setattr(execution, "_SIGNS_BEFORE_GONE", 60 / 0.02)
@@ -152,7 +153,7 @@ def test_a_long_run_gives_signs_of_life_so_that_nobody_takes_it_up_again(
     def beaten() -> bool:
         return (_training(untrained, run_id).heartbeat_at or first) > first + timedelta(seconds=2)
 
-    with execution.executing(untrained.database, TrainingRun, run_id, now=untrained.clock):
+    with execution.executing(untrained.database, run, now=untrained.clock):
         deadline = time.monotonic() + 20
         while not beaten() and time.monotonic() < deadline:
             time.sleep(0.01)
@@ -168,14 +169,14 @@ def test_a_missed_sign_of_life_does_not_end_the_signs(
     tried: list[datetime] = []
     beat_again = Event()
 
-    def heartbeat(*_: object, now: datetime) -> None:
+    def heartbeat(*_: object, claimed_at: datetime, now: datetime) -> None:
         tried.append(now)
         if len(tried) == 3:
             beat_again.set()
         raise OperationalError("UPDATE", {}, Exception("database is locked, says ada"))
 
     monkeypatch.setattr(runs, "heartbeat", heartbeat)
-    with execution.executing(untrained.database, TrainingRun, run_id, now=untrained.clock):
+    with execution.executing(untrained.database, _training(untrained, run_id), now=untrained.clock):
         assert beat_again.wait(20)
     logged = "".join(capfd.readouterr())
     assert "heartbeat_missed" in logged
@@ -223,6 +224,31 @@ def test_the_worker_executes_runs_though_erasing_or_pruning_fails(
     _work_until(shop, executed)
     logged = "".join(capfd.readouterr())
     assert f"error={type(error).__name__}" in logged
+    assert not re.search(r"\bada\b", logged)
+
+
+@pytest.mark.parametrize("broken", ["resume_erasures", "compare_due", "record_published", "due_campaigns"])
+def test_whatever_breaks_in_one_duty_the_others_go_on_and_the_log_has_no_id(
+    trained: Shop, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], broken: str
+) -> None:
+    tried: list[int] = []
+
+    def fail(*_: object, **__: object) -> None:
+        tried.append(len(tried))
+        raise ValueError("that is not possible: ada")
+
+    monkeypatch.setattr(worker, broken, fail)
+    monkeypatch.setattr(worker, "run_scoring", lambda *_, **__: None)
+
+    def executed() -> bool:
+        with trained.database.read() as session:
+            return bool(tried) and session.scalars(select(ScoringRun.started_at)).one() is not None
+
+    _work_until(trained, executed)
+    assert executed()
+    logged = "".join(capfd.readouterr())
+    assert "duty_broke" in logged
+    assert "error=ValueError" in logged
     assert not re.search(r"\bada\b", logged)
 
 

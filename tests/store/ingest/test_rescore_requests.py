@@ -77,7 +77,7 @@ def test_what_comes_while_the_first_run_is_at_work_asks_and_what_it_is_going_to_
         forget_before_first_run(database, run_id)
         assert requests(database) == {}
         writer.write([request(track("c3", message="later"))])
-        publish(database, run_id, n_customers=0, aggregates={}, now=lambda: NOW)
+        publish(database, run_id, n_customers=0, aggregates={}, now=lambda: NOW, claimed_at=NOW)
         assert requests(database) == {"c3": (RECEIVED_AT, 1)}
         forget_before_first_run(database, queue_run(database))
         assert set(requests(database)) == {"c3"}
@@ -90,7 +90,7 @@ def test_a_first_run_leaves_waiting_whom_another_at_work_may_have_read_before(da
     forget_before_first_run(database, second)
     assert set(requests(database)) == {"ada"}
     with database.write() as session:
-        fail_run(session, ScoringRun, first, "it broke", now=NOW)
+        fail_run(session, ScoringRun, first, "it broke", claimed_at=NOW, now=NOW)
     forget_before_first_run(database, second)
     assert requests(database) == {}
 

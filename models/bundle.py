@@ -345,7 +345,9 @@ def _verified(directory: Path, expected_hash: str | None) -> dict[str, str]:
     try:
         manifest = (directory / _MANIFEST).read_bytes()
     except OSError as error:
-        raise BundleError(f"The bundle {directory.name} has no readable manifest: {error}. Train again.") from error
+        raise BundleError(
+            f"The bundle {directory.name} has no readable manifest: {error.strerror}. Train again."
+        ) from error
     if expected_hash is not None and hashlib.sha256(manifest).hexdigest() != expected_hash:
         raise BundleError(f"The manifest of bundle {directory.name} is not the one that was registered. Train again.")
     try:
@@ -365,7 +367,7 @@ def _verified(directory: Path, expected_hash: str | None) -> dict[str, str]:
         try:
             content = (directory / name).read_bytes()
         except OSError as error:
-            raise BundleError(f"Bundle {directory.name} lacks {name}: {error}. Train again.") from error
+            raise BundleError(f"Bundle {directory.name} lacks {name}: {error.strerror}. Train again.") from error
         if hashlib.sha256(content).hexdigest() != expected:
             raise BundleError(f"In bundle {directory.name} {name} was changed after training. Train again.")
         files[name] = content.decode()

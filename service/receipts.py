@@ -21,7 +21,7 @@ from service.scorer import ScoredCustomers, ScoringTerms, score_stored
 from store import policies
 from store.customer_keys import CustomerKeys
 from store.evidence import Evidence, has_merged_since, holder_of
-from store.exceptions import UnknownModelError
+from store.exceptions import UnknownModelError, UnknownPolicyError
 from store.keyed_hash import KeyedHash
 from store.tables.base import from_microseconds, to_microseconds
 
@@ -116,6 +116,8 @@ class Receipts:
         try:
             packed = base64.urlsafe_b64decode(text.removeprefix(_BEGINNING) + "==")
         except (binascii.Error, ValueError):
+            packed = b""
+        if not text.startswith(_BEGINNING):
             packed = b""
         content, signature = packed[:-_SIGNATURE_BYTES], packed[-_SIGNATURE_BYTES:]
         if len(content) != _LAYOUT.size or not hmac.compare_digest(signature, self._signature(content)):
@@ -217,7 +219,10 @@ class Receipts:
         if bytes.fromhex(model.bundle_hash)[:16] != receipt.bundle_hash:
             raise GoneReceiptError("model-gone", f"version {version} was another model then.")
         policy_version = receipt.policy_version
-        policy = SegmentPolicy.from_dict(policies.read_policy(session, policy_version))
+        try:
+            policy = SegmentPolicy.from_dict(policies.read_policy(session, policy_version))
+        except UnknownPolicyError as error:
+            raise GoneReceiptError("policy-gone", str(error)) from error
         stored = policies.read_cutoffs(session, model_version=version, policy_version=policy_version)
         if stored is None or not receipt.has_stored_cutoffs:
             return ScoringTerms(model, policy_version, policy, model.bundle.cutoffs, has_stored_cutoffs=False)

@@ -5,6 +5,7 @@ StoreError
 ├── SchemaError          the database has no tables yet, or another version of them
 ├── UnknownCustomerError no such customer
 ├── UnknownModelError    no such model version, or nobody holds that alias
+├── UnknownPolicyError   no such version of the segment policy
 ├── PromotionRefusedError the challenger is worse than the champion
 ├── CursorError          a list cursor that was not made by this service
 ├── IngestError          a file that can't be read at all
@@ -28,6 +29,7 @@ __all__ = [
     "StoreError",
     "UnknownCustomerError",
     "UnknownModelError",
+    "UnknownPolicyError",
     "UnknownWebhookError",
     "WebhookStateError",
     "WebhookTargetError",
@@ -52,6 +54,10 @@ class UnknownCustomerError(StoreError):
 
 class UnknownModelError(StoreError):
     """No such model version, or nobody holds that alias."""
+
+
+class UnknownPolicyError(StoreError):
+    """No such version of the segment policy."""
 
 
 class PromotionRefusedError(StoreError):

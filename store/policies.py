@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from store.exceptions import StoreError
+from store.exceptions import StoreError, UnknownPolicyError
 from store.tables import SegmentCutoffs, SegmentPolicyVersion
 
 __all__ = [
@@ -54,8 +54,11 @@ def find_policy(session: Session) -> dict[str, Any] | None:
 
 
 def read_policy(session: Session, version: int) -> dict[str, Any]:
-    """Return the content of one version of the policy."""
-    return session.get_one(SegmentPolicyVersion, version).policy
+    """Return the content of one version of the policy; raises `UnknownPolicyError` if it is not there."""
+    row = session.get(SegmentPolicyVersion, version)
+    if row is None:
+        raise UnknownPolicyError(f"There is no version {version} of the segment policy.")
+    return row.policy
 
 
 def read_cutoffs(session: Session, *, model_version: int, policy_version: int) -> dict[str, Any] | None:

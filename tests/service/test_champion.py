@@ -180,7 +180,9 @@ def test_a_refused_champion_is_not_tried_again_by_every_request(database: Databa
     register(database, gone)
     with database.read() as session:
         assert [cache.current(session).version for _ in range(3)] == [1, 1, 1]
-        assert "has no readable manifest" in str(cache.warning(session))
+        warning = str(cache.warning(session))
+    assert "has no readable manifest: No such file or directory. Train again." in warning
+    assert str(bundles.directory) not in warning
 
 
 def test_a_process_that_begins_beside_a_damaged_champion_serves_the_one_before_and_says_so(

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select, update
 
 from models.segments import SegmentPolicy
 from service.exceptions import GoneReceiptError
@@ -21,7 +21,15 @@ from store.events import find_customer
 from store.ingest import EventMapping, ingest_events
 from store.keyed_hash import KeyedHash
 from store.retention import prune
-from store.tables import Base, Customer, ReplacedAttribute, ReplacedHead
+from store.tables import (
+    Base,
+    Customer,
+    ReplacedAttribute,
+    ReplacedHead,
+    ScoringRun,
+    SegmentCutoffs,
+    SegmentPolicyVersion,
+)
 from store.tables.base import to_microseconds
 from tests.service.conftest import Bundles, Shop
 from tests.service.shop import AS_OF, NOW, register
@@ -234,6 +242,24 @@ def test_after_what_it_rested_on_was_pruned_it_says_so(own_shop: Shop) -> None:
     prune(own_shop.database, before=AS_OF - timedelta(days=600))
     assert refusal(own_shop, before["ada"]) == (410, "history-pruned")
     assert replayed(own_shop, before["young"]) == before["young"]
+
+
+def test_after_the_policy_is_gone_it_says_so(own_shop: Shop) -> None:
+    score = own_shop.get(f"/v1/customers/{everybody(own_shop)[0]}/score")
+    with own_shop.database.write() as session:
+        version = session.scalars(select(SegmentPolicyVersion.version)).one()
+        session.execute(update(ScoringRun).values(policy_version=None))
+        session.execute(delete(SegmentCutoffs))
+        session.execute(delete(SegmentPolicyVersion))
+        policies.add_policy(session, SegmentPolicy().to_dict(), now=AS_OF)
+        session.execute(update(SegmentPolicyVersion).values(version=version + 1))
+    assert refusal(own_shop, score) == (410, "policy-gone")
+
+
+def test_a_receipt_without_its_beginning_is_none(own_shop: Shop) -> None:
+    score = own_shop.get(f"/v1/customers/{everybody(own_shop)[0]}/score")
+    bare = score["receipt"].removeprefix("r1_")
+    assert own_shop.client.get(f"/v1/receipts/{bare}").status_code == 404
 
 
 def test_after_the_model_is_gone_it_says_so(own_shop: Shop, bundles: Bundles) -> None:

@@ -49,7 +49,7 @@ def until(condition: object, seconds: float = 10.0) -> bool:
 def test_a_turn_that_is_free_comes_at_once(file: Path) -> None:
     turns = Turns(file)
     for _ in range(3):
-        assert take(turns, SHORT) < SHORT
+        assert take(turns, 5.0) < 1.0
     assert waiting_threads() == 0
 
 
@@ -60,7 +60,7 @@ def test_a_turn_that_does_not_come_in_time_is_given_up_and_the_next_one_has_its_
             begun = time.monotonic()
             with pytest.raises(DatabaseBusyError, match="Somebody else has been writing"):
                 take(turns, SHORT)
-            assert time.monotonic() - begun < 4 * SHORT
+            assert time.monotonic() - begun < 20 * SHORT
         assert waiting_threads() == 1
     assert until(lambda: waiting_threads() == 0)
     assert take(turns, 5.0) < 5.0
@@ -142,7 +142,7 @@ def test_a_database_that_is_locked_from_outside_is_waited_for_no_longer_than_tha
             locked.transaction(connection, within=SHORT),
         ):
             connection.execute(insert(Source), [{"name": "shop"}])
-        assert time.monotonic() - begun < 10 * SHORT
+        assert time.monotonic() - begun < 20 * SHORT
 
 
 def test_other_transactions_of_the_connection_wait_as_long_as_before(database: Database) -> None:

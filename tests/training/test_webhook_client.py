@@ -77,7 +77,7 @@ def test_a_receiver_that_takes_no_connections_is_given_up_in_time() -> None:
         client = WebhookClient(allow_private=True, seconds_to_connect=0.2)
         answer = _send(f"http://127.0.0.1:{full.getsockname()[1]}/", client)
         assert answer == Answer(None, "No connection within 0.2 s.")
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 5
         for each in waiting:
             each.close()
 
@@ -108,7 +108,7 @@ def test_a_receiver_that_never_ends_its_headers_is_cut_off_in_time(there: Receiv
     _trickle(there, before, drop)
     began = time.monotonic()
     answer = _send(there.url, WebhookClient(allow_private=True, seconds_in_all=0.4))
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < 5
     assert (answer.status, answer.error) in (
         (None, "No answer within 0.4 s."),
         (None, "What came is not an answer of HTTP."),  # more headers than anybody needs, before the time is over
@@ -123,7 +123,7 @@ def test_a_status_counts_though_the_body_trickles_for_ever(
     _trickle(there, f"HTTP/1.1 {status} Well\r\n\r\n".encode(), b"x")
     began = time.monotonic()
     assert _send(there.url) == Answer(status)
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 5
 
 
 def test_a_huge_body_is_read_in_its_first_64_kilobytes_only(there: Receiver) -> None:
@@ -139,7 +139,7 @@ def test_a_huge_body_is_read_in_its_first_64_kilobytes_only(there: Receiver) -> 
     there.answer = lambda *_: answer
     began = time.monotonic()
     assert _send(there.url) == Answer(200)
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 5
     # What was written beyond stands in the buffers of the two sockets.
     assert sum(written) < 50_000_000
 
@@ -287,4 +287,4 @@ def test_a_receiver_that_stalls_the_handshake_is_cut_off_in_time() -> None:
         began = time.monotonic()
         answer = _send(f"https://127.0.0.1:{listening.getsockname()[1]}/", client)
         assert answer == Answer(None, "No answer within 0.3 s.")
-        assert time.monotonic() - began < 1.5
+        assert time.monotonic() - began < 5

@@ -316,7 +316,7 @@ def test_a_database_locked_by_somebody_else_is_told_in_four_seconds_and_written_
             begun = time.monotonic()
             with pytest.raises(OperationalError, match=r"(?i)lock"):
                 writer.write([calls])
-            assert time.monotonic() - begun < 1.0
+            assert time.monotonic() - begun < 2.5
     assert write(writer, calls) == [(1, 0, 0)]
 
 
@@ -331,7 +331,7 @@ def test_a_turn_that_others_have_is_told_in_time_and_written_afterwards(
         begun = time.monotonic()
         with pytest.raises(DatabaseBusyError, match="Somebody else has been writing"):
             writer.write([calls])
-        assert time.monotonic() - begun < 1.0
+        assert time.monotonic() - begun < 2.5
     assert write(writer, calls) == [(1, 0, 0)]
 
 

@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
-from scipy.special import ndtri, stdtrit
+from scipy.special import stdtrit
 
 from models.exceptions import InputError
-from models.share_intervals import Interval, needed_sample, newcombe_difference, wilson_interval
+from models.share_intervals import Interval, needed_sample, newcombe_difference, ratio_interval, wilson_interval
 
 __all__ = [
     "ArmEffect",
@@ -24,11 +24,13 @@ __all__ = [
     "SaveRate",
     "find_save_rate",
     "measure_effect",
-    "welch_difference",
+    "value_difference",
 ]
 
-# Of a standard normal, that 95 % lie within.
-_Z = float(ndtri(0.975))
+# Below it a mean of what most spend nothing of is not yet distributed as an interval takes it to be.
+_FEWEST_BUYERS = 10
+# Below it a rate is not, and the sample that it asks for is none.
+_FEWEST_IN_AN_ARM = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +88,7 @@ class Sample:
     difference : float
         The one in question, between the two rates.
     is_assumed : bool
-        Whether it follows from the policy's save rate, where none was observed.
+        Whether it follows from the policy's save rate, as long as what was observed can't be told from nothing.
     contacted, held_out : int
         Customers needed in each arm, at the ratio that they have.
     contacted_missing, held_out_missing : int
@@ -120,7 +122,7 @@ class ArmEffect:
     difference : Interval or None
         Of the rates: this arm less the held-out one (Newcombe's hybrid score).
     value_difference : Interval or None
-        Of the values per customer (Welch); None with fewer than two customers in an arm.
+        Of the values per customer; None where too little was bought to tell.
     gained : Interval or None
         Margin that the arm brought beyond what it would have without the campaign.
     net : Interval or None
@@ -205,7 +207,7 @@ def measure_effect(
     margin : float
         Share of a purchase's value that is margin.
     assumed_save_rate : float or None
-        By the policy in force, for how many customers it takes where no difference was observed yet; None where the
+        By the policy in force, for how many customers it takes as long as no difference can be told; None where the
         outcome is not a purchase.
 
     Returns
@@ -220,20 +222,26 @@ def measure_effect(
     )
 
 
-def welch_difference(one: ArmTally, other: ArmTally) -> Interval | None:
-    """Return the difference of the mean values of two arms with its 95 % interval; None with fewer than two in one.
+def value_difference(one: ArmTally, other: ArmTally) -> Interval | None:
+    """Return the difference of the mean values of two arms with its 95 % interval; None where too little was bought.
 
-    Welch, B. L. (1947), Biometrika 34, 28-35: variances may differ, as do those of rates.
+    Student (1908), Biometrika 6, 1-25, with one variance of both arms. Most customers spend nothing and few much, so
+    that a small arm in which by chance nobody bought shows no variance of its own; an interval that takes it at its
+    word finds gains where there are none.
+
+    Returns
+    -------
+    Interval or None
+        None with fewer than two customers in an arm, or where what was spent is that of fewer than ten customers:
+        Kish's effective number, the square of the sum over the sum of squares.
     """
-    if min(one.n, other.n) < 2:
+    spent, squares = one.value + other.value, one.squares + other.squares
+    if min(one.n, other.n) < 2 or spent**2 < _FEWEST_BUYERS * squares or squares == 0.0:
         return None
     difference = one.value / one.n - other.value / other.n
-    errors = [_variance(arm) / arm.n for arm in (one, other)]
-    total = sum(errors)
-    if total <= 0.0:
-        return Interval(difference, difference, difference)
-    degrees = total**2 / sum(error**2 / (arm.n - 1) for error, arm in zip(errors, (one, other), strict=True))
-    reach = float(stdtrit(degrees, 0.975)) * math.sqrt(total)
+    degrees = one.n + other.n - 2
+    variance = sum(_deviations(arm) for arm in (one, other)) / degrees
+    reach = float(stdtrit(degrees, 0.975)) * math.sqrt(variance * (1 / one.n + 1 / other.n))
     return Interval(difference, difference - reach, difference + reach)
 
 
@@ -241,8 +249,7 @@ def find_save_rate(contacted: ArmTally, held_out: ArmTally) -> SaveRate | None:
     """Return which share of those who would have left stayed because they were contacted.
 
     That is the difference of the shares who purchased, over the share of the held-out who did not: 1 less the ratio of
-    the shares who left. Its interval is that of the ratio, on the scale of logarithms: Katz, D., Baptista, J., Azen,
-    S. P. & Pike, M. C. (1978), Biometrics 34, 469-474.
+    the shares who left, with the score interval of that ratio.
 
     Returns
     -------
@@ -252,37 +259,39 @@ def find_save_rate(contacted: ArmTally, held_out: ArmTally) -> SaveRate | None:
     left, left_held_out = contacted.n - contacted.came, held_out.n - held_out.came
     if not left or not left_held_out:
         return None
-    ratio = (left / contacted.n) / (left_held_out / held_out.n)
-    error = math.sqrt(1 / left - 1 / contacted.n + 1 / left_held_out - 1 / held_out.n)
-    low, high = ratio * math.exp(-_Z * error), ratio * math.exp(_Z * error)
-    return SaveRate(rate=Interval(1.0 - ratio, 1.0 - high, 1.0 - low), n_contacted=contacted.n, n_held_out=held_out.n)
+    ratio = ratio_interval(left, contacted.n, left_held_out, held_out.n)
+    rate = Interval(1.0 - ratio.estimate, 1.0 - ratio.high, 1.0 - ratio.low)
+    return SaveRate(rate=rate, n_contacted=contacted.n, n_held_out=held_out.n)
 
 
 def _compared(arm: ArmTally, held_out: ArmTally, margin: float, assumed_save_rate: float | None) -> ArmEffect:
     if not arm.n or not held_out.n:
         return ArmEffect(tally=arm, rate=_rate(arm), mean_value=_mean(arm))
-    by_customer = welch_difference(arm, held_out)
+    by_customer = value_difference(arm, held_out)
     gained = None if by_customer is None else by_customer.times(margin * arm.n)
+    difference = newcombe_difference(arm.came, arm.n, held_out.came, held_out.n)
     return ArmEffect(
         tally=arm,
         rate=_rate(arm),
         mean_value=_mean(arm),
-        difference=newcombe_difference(arm.came, arm.n, held_out.came, held_out.n),
+        difference=difference,
         value_difference=by_customer,
         gained=gained,
         net=None if gained is None else gained.plus(-arm.cost),
-        sample=_sample(arm, held_out, assumed_save_rate),
+        sample=_sample(arm, held_out, difference, assumed_save_rate),
     )
 
 
-def _sample(arm: ArmTally, held_out: ArmTally, assumed_save_rate: float | None) -> Sample | None:
+def _sample(arm: ArmTally, held_out: ArmTally, difference: Interval, assumed_save_rate: float | None) -> Sample | None:
     base, rate = held_out.came / held_out.n, arm.came / arm.n
-    is_assumed = rate == base
-    if is_assumed:
-        rate = base if assumed_save_rate is None else base + assumed_save_rate * (1.0 - base)
+    # A difference that may be chance says nothing of how many it takes to find one that is not.
+    is_assumed = assumed_save_rate is not None and difference.low <= 0.0 <= difference.high
+    if is_assumed and assumed_save_rate is not None:
+        rate = base + assumed_save_rate * (1.0 - base)
     if rate == base:
         return None
-    contacted, kept_out = needed_sample(rate, base, ratio=arm.n / held_out.n)
+    found = needed_sample(rate, base, ratio=arm.n / held_out.n)
+    contacted, kept_out = (max(n, _FEWEST_IN_AN_ARM) for n in found)
     return Sample(
         difference=rate - base,
         is_assumed=is_assumed,
@@ -301,8 +310,9 @@ def _mean(arm: ArmTally) -> float | None:
     return arm.value / arm.n if arm.n else None
 
 
-def _variance(arm: ArmTally) -> float:
-    return max(0.0, (arm.squares - arm.value**2 / arm.n) / (arm.n - 1))
+def _deviations(arm: ArmTally) -> float:
+    """Return the sum of the squared deviations from the mean."""
+    return max(0.0, arm.squares - arm.value**2 / arm.n)
 
 
 def _arm(values: Mapping[str, Any]) -> ArmEffect:

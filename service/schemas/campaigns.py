@@ -269,7 +269,9 @@ class SampleOut(BaseModel):
     """How many customers tell a difference from chance, in 80 cases of 100, at the 5 % level."""
 
     difference: float = Field(description="The difference of rates in question.")
-    is_assumed: bool = Field(description="Whether it follows from the policy's save rate, as none was observed.")
+    is_assumed: bool = Field(
+        description="Whether it follows from the policy's save rate, as what was observed may be chance."
+    )
     contacted: int = Field(description="Customers that it takes in this arm.")
     held_out: int = Field(description="Customers that it takes in the held-out arm.")
     contacted_missing: int = Field(description="How many are still missing here, whose window has passed.")
@@ -307,7 +309,9 @@ class ArmOut(HeldOutArmOut):
     """One arm, and how it differs from the one that was held out."""
 
     difference: IntervalOut | None = Field(description="Of the rates (Newcombe's hybrid score).")
-    value_difference: IntervalOut | None = Field(description="Of the values per customer (Welch).")
+    value_difference: IntervalOut | None = Field(
+        description="Of the values per customer; null where too little was bought to tell."
+    )
     gained: IntervalOut | None = Field(description="Margin brought beyond what the held-out arm leads to expect.")
     net: IntervalOut | None = Field(description="That, less the cost.")
     sample: SampleOut | None = Field(description="Whether there are enough customers; null where nothing differs.")

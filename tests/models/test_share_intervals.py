@@ -5,9 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
+from scipy.optimize import minimize_scalar
+from scipy.special import xlog1py, xlogy
 
 from models.exceptions import InputError
-from models.share_intervals import needed_sample, newcombe_difference, wilson_interval
+from models.share_intervals import needed_sample, newcombe_difference, ratio_interval, wilson_interval
 
 # Newcombe (1998b), Statistics in Medicine 17, table II, method 10 (score, no continuity correction).
 NEWCOMBE_TABLE_II = [
@@ -54,6 +56,40 @@ def test_the_interval_of_a_difference_is_as_newcombe_1998b_prints_it(
     assert (turned.low, turned.high) == pytest.approx((-found.high, -found.low))
 
 
+def test_the_interval_of_a_ratio_is_as_koopman_1984_prints_it() -> None:
+    found = ratio_interval(36, 40, 16, 80)
+    assert (found.estimate, round(found.low, 2), round(found.high, 2)) == (4.5, 2.94, 7.15)
+
+
+@pytest.mark.parametrize(
+    "case", [(36, 40, 16, 80), (3, 50, 9, 40), (891, 900, 100, 100), (50, 50, 20, 20), (1, 9, 1, 9)]
+)
+def test_at_the_ends_of_a_ratio_chi_square_of_the_most_likely_shares_is_its_95th_percentile(
+    case: tuple[int, int, int, int],
+) -> None:
+    events, n, events_other, n_other = case
+
+    def chi_square(ratio: float) -> float:
+        def unlikely(other: float) -> float:
+            pairs = ((events, n, ratio * other), (events_other, n_other, other))
+            return -float(sum(xlogy(came, p) + xlog1py(rows - came, -p) for came, rows, p in pairs))
+
+        most = min(1.0, 1.0 / ratio)
+        other = minimize_scalar(unlikely, bounds=(0.0, most), method="bounded", options={"xatol": 1e-13}).x
+        pairs = ((events, n, ratio * other), (events_other, n_other, other))
+        return float(sum((came - rows * p) ** 2 / (rows * p * (1 - p)) for came, rows, p in pairs))
+
+    found = ratio_interval(*case)
+    ends = [chi_square(found.low), chi_square(found.high)]
+    assert ends == pytest.approx([stats.chi2.ppf(0.95, 1)] * 2, rel=1e-4)
+
+
+def test_a_ratio_without_events_begins_at_0_and_turned_around_it_is_the_reciprocal() -> None:
+    assert ratio_interval(0, 10, 3, 10).low == 0.0
+    found, turned = ratio_interval(3, 50, 9, 40), ratio_interval(9, 40, 3, 50)
+    assert (1 / turned.high, 1 / turned.low) == pytest.approx((found.low, found.high))
+
+
 @pytest.mark.parametrize(("rates", "n"), [((0.6, 0.7), 356), ((0.25, 0.4), 152), ((0.1, 0.15), 686)])
 def test_the_sample_needed_is_that_of_fleiss_tables_without_correction(rates: tuple[float, float], n: int) -> None:
     assert needed_sample(*rates) == (n, n)
@@ -79,5 +115,7 @@ def test_what_cannot_be_counted_is_refused() -> None:
         wilson_interval(0, 0)
     with pytest.raises(InputError, match=r"a level between 0 and 1; got 1 of 2 and 1\.0"):
         wilson_interval(1, 2, 1.0)
+    with pytest.raises(InputError, match="one at least in the second; got 1 of 2 and 0 of 5"):
+        ratio_interval(1, 2, 0, 5)
     with pytest.raises(InputError, match="expected different rates"):
         needed_sample(0.3, 0.3)

@@ -29,7 +29,13 @@ _MEDIA_TYPES = {"json": "application/json", "csv": _CSV, "ndjson": _NDJSON}
 
 class _Writer(Protocol):
     def __call__(
-        self, rows: Iterable[ScoreRow], listing: Listing, published: PublishedList, *, is_work_list: bool = False
+        self,
+        rows: Iterable[ScoreRow],
+        listing: Listing,
+        published: PublishedList,
+        *,
+        is_work_list: bool = False,
+        next_cursor: str | None = None,
     ) -> Iterator[str]: ...
 
 
@@ -79,7 +85,8 @@ def in_lines(
         return _stream(_WRITERS[as_format](rows, listing, published), listing, as_format, told)
     with database.read() as session:
         page, published = read_page(session, listing, limit=limit or DEFAULT_LIMIT, cursor=cursor, wanted=wanted.of)
-    return _one_page(request, page, _WRITERS[as_format](page.rows, listing, published), listing, as_format)
+    pieces = _WRITERS[as_format](page.rows, listing, published, next_cursor=page.next_cursor)
+    return _one_page(request, page, pieces, listing, as_format)
 
 
 def work_in_lines(
@@ -98,7 +105,8 @@ def work_in_lines(
         return _stream(write(rows, AT_RISK, published), AT_RISK, as_format, told)
     with database.read() as session:
         page, published, _ = read_work_page(session, asked, limit=limit or DEFAULT_LIMIT, cursor=cursor)
-    return _one_page(request, page, write(page.rows, AT_RISK, published), AT_RISK, as_format)
+    pieces = write(page.rows, AT_RISK, published, next_cursor=page.next_cursor)
+    return _one_page(request, page, pieces, AT_RISK, as_format)
 
 
 def _stream(pieces: Iterator[str], listing: Listing, as_format: str, told: Mapping[str, str]) -> Response:

@@ -64,7 +64,12 @@ def csv_columns(published: PublishedList) -> tuple[str, ...]:
 
 
 def csv_text(
-    rows: Iterable[ScoreRow], listing: Listing, published: PublishedList, *, is_work_list: bool = False
+    rows: Iterable[ScoreRow],
+    listing: Listing,
+    published: PublishedList,
+    *,
+    is_work_list: bool = False,
+    next_cursor: str | None = None,  # noqa: ARG001  # as other writers are told
 ) -> Iterator[str]:
     """Write rows as CSV, a few hundred at a time.
 
@@ -77,6 +82,8 @@ def csv_text(
         The run that they belong to.
     is_work_list : bool
         Whether to add `WORK_COLUMNS`.
+    next_cursor : str, optional
+        CSV has no place for it; the header Link of the answer has.
 
     Yields
     ------

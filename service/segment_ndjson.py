@@ -1,4 +1,4 @@
-"""Lists as NDJSON: one JSON object a customer and line, and a last line that says that nothing is missing."""
+"""Lists as NDJSON: one JSON object a customer and line, and a last line, by which one knows that it was not cut off."""
 
 from __future__ import annotations
 
@@ -16,7 +16,12 @@ _ROWS_A_PIECE = 500
 
 
 def ndjson_text(
-    rows: Iterable[ScoreRow], listing: Listing, published: PublishedList, *, is_work_list: bool = False
+    rows: Iterable[ScoreRow],
+    listing: Listing,
+    published: PublishedList,
+    *,
+    is_work_list: bool = False,
+    next_cursor: str | None = None,
 ) -> Iterator[str]:
     """Write rows as NDJSON, a few hundred at a time.
 
@@ -29,11 +34,14 @@ def ndjson_text(
         The run that they belong to.
     is_work_list : bool
         Whether to tell who is held out and who was contacted of late.
+    next_cursor : str, optional
+        Where the next page begins, of a page that is not the last.
 
     Yields
     ------
     str
-        Pieces of several lines; the last line has `end`, how many rows came before it, and what they were made with.
+        Pieces of several lines; the last line has `end`, how many rows came before it, where to go on, and what they
+        were made with.
     """
     row_type = AtRiskCustomer if is_work_list else ListedCustomer
     n_rows, remaining = 0, iter(rows)
@@ -43,5 +51,11 @@ def ndjson_text(
         yield "\n".join([*lines, ""])
     made_with = run_fields(published)
     as_of = made_with["as_of"]
-    end = {"end": True, "rows": n_rows, **made_with, "as_of": None if as_of is None else as_of.isoformat()}
+    end = {
+        "end": True,
+        "rows": n_rows,
+        "next_cursor": next_cursor,
+        **made_with,
+        "as_of": None if as_of is None else as_of.isoformat(),
+    }
     yield f"{json.dumps(end)}\n"

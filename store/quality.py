@@ -181,8 +181,14 @@ def write_quality(
     computed_at: datetime,
     known_until: datetime,
 ) -> None:
-    """Write what came of the scores of a run, by kind and name; what was there of these is replaced."""
+    """Write what came of the scores of a run, by kind and name, in the place of what was there.
+
+    Figures outlive what they were made from: a report that has none takes no other's place.
+    """
     for (kind, name), report in reports.items():
+        stored = session.get(QualityReport, (run_id, kind, name)) if "not_comparable" in report else None
+        if stored is not None and "not_comparable" not in stored.report:
+            continue
         session.merge(
             QualityReport(
                 scoring_run_id=run_id,

@@ -282,12 +282,12 @@ class _Pruning:
 
 
 def _settle_campaigns(database: Database, before: datetime) -> None:
-    """Let the effect of old campaigns stay as it is: what it would be counted from anew is about to go."""
+    """Let the effect of campaigns stay as it is where something is about to go that it would be counted from anew."""
+    assignment = CampaignAssignment
+    goes = exists().where(assignment.campaign_id == Campaign.id, assignment.assigned_at < before)
     with database.write() as session:
         session.execute(
-            update(Campaign)
-            .where(Campaign.assigned_at < before, Campaign.pruned_at.is_(None))
-            .values(pruned_at=before, effect_due_at=None)
+            update(Campaign).where(goes, Campaign.pruned_at.is_(None)).values(pruned_at=before, effect_due_at=None)
         )
 
 

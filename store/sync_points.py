@@ -66,8 +66,8 @@ class SyncAttempt:
         self.point_id, self.attempt, self.erased, self.highest_key = point.id, point.attempt, point.erased, highest
         self._database = database
 
-    def mark(self, told: Mapping[int, Numbers], left: Sequence[int]) -> None:
-        """Write down of whom the target is about to be told; those who are just being erased are left out."""
+    def mark(self, told: Mapping[int, Numbers], left: Sequence[int]) -> set[int]:
+        """Write down of whom the target is about to be told; return them, without those who have been erased."""
         with self._database.write() as session:
             self._hold(session)
             keys = sorted([*told, *left])
@@ -81,6 +81,7 @@ class SyncAttempt:
                 states = ["telling" if key in told else "leaving" for key in there]
                 fixed = [[self.point_id] * len(there), [self.attempt] * len(there)]
                 load(session.connection(), "synced_member", _COLUMNS, [there, *fixed, states, *map(list, numbers)])
+            return set(there)
 
     def settle(self, keys: Sequence[int]) -> None:
         """Write down that the target has taken what it was told of these."""

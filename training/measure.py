@@ -17,6 +17,7 @@ from store.campaigns import adopt, find_campaign, write_effect, write_verdict
 from store.engine import Database
 from store.exceptions import StoreError
 from store.settings import Settings
+from training.log_end import find_log_end
 
 __all__ = ["Measured", "measure_campaign"]
 
@@ -61,8 +62,10 @@ def measure_campaign(database: Database, settings: Settings, named: int | str, *
             f"What the effect of campaign {campaign.name!r} is counted from was deleted up to "
             f"{campaign.pruned_at:%Y-%m-%d}. What was counted before stays."
         )
-    as_of = settings.as_of or now
-    outcomes = read_outcomes(database, campaign, LocalCalendar(settings.timezone), as_of=as_of)
+    calendar = LocalCalendar(settings.timezone)
+    # Orders that are not stored yet, because a source is late or silent, are none that did not come.
+    as_of = find_log_end(database, settings.as_of or now, calendar) or campaign.assigned_at
+    outcomes = read_outcomes(database, campaign, calendar, as_of=as_of)
     if not outcomes:
         raise StoreError(f"Nobody is assigned to campaign {campaign.name!r} yet.")
     effect = measure_effect(

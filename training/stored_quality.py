@@ -11,7 +11,7 @@ import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -33,8 +33,8 @@ from store.exceptions import StoreError
 from store.quality import FORECAST, PURCHASES, TARGET, Kind, SaidRows
 from store.settings import Settings
 from store.tables import ScoringRun
-from store.tables.base import from_microseconds
 from training.came_true import Forecasts, Listed, forecast_figures, listed_figures, target_figures
+from training.log_end import find_log_end
 from training.progress import Progress, silent
 
 __all__ = ["Comparison", "compare_due", "compare_run", "comparisons"]
@@ -168,7 +168,7 @@ def compare_due(
     present = settings.as_of or now
     # What the clock says is quickly known; when the log ends is looked for only if there may be something to compare.
     waiting = [one for one in comparisons(database, run_ids) if one.due(present, calendar, again=again)]
-    known_until = _known_until(database, present, calendar) if waiting else None
+    known_until = find_log_end(database, present, calendar) if waiting else None
     compared: list[int] = []
     for one in waiting:
         parts = one.due(known_until or one.as_of, calendar, again=again)
@@ -299,7 +299,10 @@ class _Gathered:
                 told |= {
                     "horizon_days": days,
                     "until": calendar.later(self.comparison.as_of, days).isoformat(),
-                    "left_out": {"gone": max(self.gone, (run.n_customers or 0) - self.found), "later": self.later},
+                    "left_out": {
+                        "gone": max(self.gone, (run.n_customers or 0) - self.found - self.later),
+                        "later": self.later,
+                    },
                 }
             found[kind, name] = told
         return found
@@ -342,12 +345,3 @@ def _propensity(stored: Sequence[str | None], name: str) -> FloatArray:
     """Return what was said of a target, NaN of those who were not judged."""
     told = (json.loads(each).get(name) if each else None for each in stored)
     return np.array([np.nan if each is None else each["probability"] for each in told], dtype=np.float64)
-
-
-def _known_until(database: Database, present: datetime, calendar: LocalCalendar) -> datetime | None:
-    """Return the midnight at which what is stored ends, but not what lies ahead; None without events."""
-    last = quality.last_event(database)
-    if last is None:
-        return None
-    day = (calendar.day_of(last) - date(1970, 1, 1)).days + 1
-    return min(from_microseconds(calendar.midnight(day)), present)

@@ -28,7 +28,7 @@ class FileTarget:
     Raises
     ------
     SyncError
-        The ending is another, or there is no such folder.
+        The ending is another, it is a folder, or there is no such folder.
     """
 
     takes_batches = False
@@ -37,6 +37,8 @@ class FileTarget:
         self._path = path.absolute()
         if self._path.suffix not in _ENDINGS:
             raise SyncError(f"Expected a file that ends in {', '.join(_ENDINGS)}, or an https:// address; got {path}.")
+        if self._path.is_dir():
+            raise SyncError(f"Expected a file, but {self._path} is a folder.")
         if not self._path.parent.is_dir():
             raise SyncError(f"There is no folder {self._path.parent}. Make it first.")
         self.name = str(self._path)

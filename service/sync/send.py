@@ -101,11 +101,13 @@ def send_segment(
         told = _all_told(database, published, sync, head, thresholds, progress)
         for batch, last in _in_batches(told):
             kept = {each.key: each.numbers for each in batch if each.numbers is not None}
-            sync.mark(kept, [each.key for each in batch if each.numbers is None])
-            target.send([each.row for each in batch], last=last)
+            there = sync.mark(kept, [each.key for each in batch if each.numbers is None])
+            # They were read a while ago; whoever was erased since is not told.
+            still = [each for each in batch if each.key in there]
+            target.send([each.row for each in still], last=last)
             if target.takes_batches:
-                sync.settle([each.key for each in batch])
-            rows.update(each.row["action"] for each in batch)
+                sync.settle([each.key for each in still])
+            rows.update(each.row["action"] for each in still)
         target.finish()
     except BaseException:
         target.abandon()

@@ -45,7 +45,10 @@ class UrlTarget:
     takes_batches = True
 
     def __init__(self, url: str, *, token: str | None = None, wait: Callable[[float], None] = time.sleep) -> None:
-        parsed = urllib3.util.parse_url(url)
+        try:
+            parsed = urllib3.util.parse_url(url)
+        except urllib3.exceptions.LocationParseError as error:
+            raise SyncError(f"Expected an address such as https://example.com/segments, got {url!r}.") from error
         if parsed.scheme not in ("http", "https") or not parsed.host:
             raise SyncError(f"Expected an address that begins with http:// or https://, got {url!r}.")
         if parsed.auth is not None:

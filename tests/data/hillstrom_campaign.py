@@ -58,7 +58,7 @@ def _hillstrom(folder: Path, n: int | None) -> tuple[Path, Rows]:
 
 
 def _store(settings: Settings, database: Database, path: Path, rows: Rows, folder: Path) -> None:
-    """Store the customers as the recipe does, and visits and purchases, each on some day of the two weeks."""
+    """Store the customers as the recipe does, and visits and purchases on the last day of the two weeks."""
     ingest_customers(database, settings, path, customer_id_column=":row", learnt_at_column=None, received_at=NOW)
     events = folder / "events.csv"
     with events.open("w", newline="") as file:
@@ -66,9 +66,9 @@ def _store(settings: Settings, database: Database, path: Path, rows: Rows, folde
         writer.writerow(("customer", "at", "event", "value"))
         for number, row in enumerate(rows, start=1):
             if row["visit"] == "1":
-                writer.writerow((number, "2008-03-25", "Visited", ""))
+                writer.writerow((number, "2008-04-02", "Visited", ""))
             if row["conversion"] == "1":
-                writer.writerow((number, "2008-03-26", "Order Completed", row["spend"]))
+                writer.writerow((number, "2008-04-02", "Order Completed", row["spend"]))
     mapping = EventMapping(customer_id="customer", occurred_at="at", event_column="event", value="value")
     report = ingest_events(database, settings, events, mapping, received_at=NOW)
     assert report.rejected == 0

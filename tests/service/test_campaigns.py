@@ -18,7 +18,8 @@ from service.schemas.campaigns import CampaignIn
 from service.sync.file_target import FileTarget
 from service.sync.send import send_segment
 from store import policies
-from store.tables import CampaignAssignment, Contact, ScoringRun
+from store.ingest import EventMapping, ingest_events
+from store.tables import Campaign, CampaignAssignment, Contact, ScoringRun
 from tests.service.conftest import Shop
 from tests.service.keys import make_keys
 from tests.service.shop import AS_OF, NOW, POLICY
@@ -101,6 +102,22 @@ def test_a_campaign_for_the_customers_at_risk_holds_a_share_out_and_is_made_once
     assert "still open" in effect["adoption"]["why"]
     assert [campaign["name"] for campaign in own_shop.get("/v1/campaigns")["campaigns"]] == ["Autumn"]
     assert own_shop.get(path)["effect_as_of"] == "2024-01-01T00:00:00Z"
+
+
+def test_windows_stay_open_until_what_is_stored_reaches_their_end(own_shop: Shop, tmp_path: Path) -> None:
+    assigned = send(own_shop, "/v1/campaigns", {"name": "Autumn"}, 201)["assigned"]["stored"]
+    settings = own_shop.settings.model_copy(update={"as_of": None})
+    later = NOW + timedelta(days=200)
+    silent = measure_campaign(own_shop.database, settings, "Autumn", now=later)
+    # The shop's last order was on the day before.
+    assert (silent.effect.open, silent.as_of) == (assigned, AS_OF)
+    with own_shop.database.read() as session:
+        assert session.scalars(select(Campaign.effect_due_at)).one() == later + timedelta(days=1)
+    path = tmp_path / "late.csv"
+    path.write_text(f"customer,at,value\nstranger,{later - timedelta(days=1):%Y-%m-%d},5\n")
+    mapping = EventMapping(customer_id="customer", occurred_at="at", value="value", event="Order Completed")
+    assert ingest_events(own_shop.database, settings, path, mapping, received_at=later).rejected == 0
+    assert measure_campaign(own_shop.database, settings, "Autumn", now=later).effect.open == 0
 
 
 @pytest.mark.parametrize(

@@ -120,6 +120,7 @@ def test_ndjson_holds_the_whole_list_as_json_does_and_says_that_it_ends(shop: Sh
     *rows, end = _lines(response.text)
     assert rows == whole["rows"]
     assert (end["end"], end["rows"], end["scoring_run_id"], end["model_version"]) == (True, len(rows), 1, 1)
+    assert end["next_cursor"] is None
     assert response.headers["content-type"].startswith(NDJSON)
     assert response.headers["content-disposition"] == 'attachment; filename="dormant.ndjson"'
     assert response.headers[TOTAL_COUNT] == str(len(rows)) == str(whole["customers"])
@@ -136,6 +137,7 @@ def test_what_is_wanted_goes_for_whole_lists_and_pages_line_by_line_too(shop: Sh
     assert positions == [str(row["position"]) for row in expected]
     page = shop.client.get(STEADY, params={**wanted, "format": "ndjson", "limit": 2})
     following = shop.client.get(page.headers["Link"].partition(";")[0].strip("<>"))
+    assert f"cursor={_lines(page.text)[-1]['next_cursor']}" in page.headers["Link"]
     assert [*_lines(page.text)[:2], *_lines(following.text)[:2]] == expected[:4]
 
 

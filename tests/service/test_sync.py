@@ -170,6 +170,23 @@ def test_an_erased_customer_is_forgotten_and_counted_until_the_target_was_sent_a
     assert _sync(own_shop, target).erased == 0
 
 
+def test_whoever_is_erased_while_a_sync_goes_on_is_not_told(own_shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.sync.send.ROWS_A_BATCH", 2)
+    *_, last = sorted(_members(own_shop), key=lambda name: _key(own_shop, name))
+
+    class Slow(Remembering):
+        def send(self, rows: Sequence[Row], *, last: bool) -> None:
+            if not self.has:
+                hide_customer(own_shop.database, gone, KeyedHash(b"k" * 32), now=NOW)
+            super().send(rows, last=last)
+
+    gone, target = last, Slow()
+    told = _sync(own_shop, target)
+    assert set(target.has) == _members(own_shop) - {gone}
+    assert told.rows == {"entered": len(target.has)}
+    assert _sync(own_shop, target).erased == 0
+
+
 def test_a_customer_who_was_merged_leaves_under_the_id_that_the_target_has(own_shop: Shop) -> None:
     target = Remembering()
     _sync(own_shop, target)
@@ -226,6 +243,12 @@ def test_what_is_no_target_or_no_segment_is_refused(own_shop: Shop, tmp_path: Pa
     for url in ("ftp://host/x", "http://"):
         with pytest.raises(SyncError, match="http:// or https://"):
             UrlTarget(url)
+    for url in ("http://[::1", "http://localhost:99999/"):
+        with pytest.raises(SyncError, match="Expected an address such as"):
+            UrlTarget(url)
+    (tmp_path / "folder.csv").mkdir()
+    with pytest.raises(SyncError, match=r"Expected a file, but .* is a folder"):
+        FileTarget(tmp_path / "folder.csv")
     with pytest.raises(SyncError, match="user or password"):
         UrlTarget("https://ada:secret@example.com/")
     with pytest.raises(UnknownSegmentError, match="no segment"):

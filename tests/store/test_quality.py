@@ -143,6 +143,15 @@ def test_a_run_that_begins_again_keeps_nothing_of_before(database: Database) -> 
         assert quality.drift_of(session, [run_id]) == {run_id: {}}
 
 
+def test_figures_are_not_replaced_by_that_there_are_none_any_more(database: Database) -> None:
+    run_id = publish_run(database, {})
+    for report in ({"not_comparable": "not yet"}, {"auc": 0.5}, {"not_comparable": "It has been deleted."}):
+        with database.write() as session:
+            quality.write_quality(session, run_id, {CHURN: report}, computed_at=NOW, known_until=NOW)
+    with database.read() as session:
+        assert quality.quality_of(session, [run_id])[run_id][CHURN].report == {"auc": 0.5}
+
+
 def test_reports_are_replaced_and_the_newest_that_has_figures_is_the_latest(database: Database) -> None:
     first, second, third = (publish_run(database, {}, as_of=NOW + timedelta(days=day)) for day in range(3))
     written: tuple[tuple[int, dict[tuple[quality.Kind, str], dict[str, Any]]], ...] = (

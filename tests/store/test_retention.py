@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, update
 
 from store.engine import Database
 from store.memberships import record_published
@@ -13,6 +13,7 @@ from store.retention import Pruned, prune
 from store.scores import published_run
 from store.tables import (
     Campaign,
+    CampaignAssignment,
     Customer,
     CustomerAttribute,
     Event,
@@ -38,6 +39,18 @@ def _count(database: Database, table: type) -> int:
 def _pruned_campaigns(database: Database) -> list[datetime | None]:
     with database.read() as session:
         return list(session.scalars(select(Campaign.pruned_at)))
+
+
+@pytest.mark.parametrize(("made_days_ago", "assigned_days_ago"), [(10, 300), (300, 10)])
+def test_a_campaign_is_settled_where_assignments_go_and_only_there(
+    database: Database, made_days_ago: int, assigned_days_ago: int
+) -> None:
+    fill(database)
+    with database.write() as session:
+        session.execute(update(Campaign).values(assigned_at=NOW - timedelta(days=made_days_ago)))
+        session.execute(update(CampaignAssignment).values(assigned_at=NOW - timedelta(days=assigned_days_ago)))
+    prune(database, before=CUT)
+    assert _pruned_campaigns(database) == [CUT if assigned_days_ago == 300 else None]
 
 
 def test_what_is_older_goes_and_is_counted(database: Database) -> None:

@@ -72,7 +72,7 @@ def _table(part: PartQuality) -> Table:
     figures = part.figures
     title = (
         f"{part.name} of run {part.run.id}, as of {part.run.as_of:%Y-%m-%d}, over {figures['horizon_days']} days "
-        f"(model {part.run.model_version})"
+        f"(model {part.run.model_version}{', which had learnt from what came' if figures.get('in_hindsight') else ''})"
     )
     table = Table(box=SIMPLE_HEAD, title=title, title_justify="left")
     table.add_column("", no_wrap=True)

@@ -220,11 +220,14 @@ def parts_done(session: Session) -> dict[int, set[tuple[str, str]]]:
 
 
 def latest_quality(session: Session) -> dict[tuple[str, str], QualityReport]:
-    """Return the newest comparison that gave figures, by kind and name, among the last few dozen runs compared."""
+    """Return the newest comparison that gave figures, by kind and name, among the last few dozen runs compared.
+
+    Scores in hindsight prove nothing and are passed over.
+    """
     query = select(QualityReport).order_by(QualityReport.scoring_run_id.desc()).limit(_REPORTS_LOOKED_AT)
     found: dict[tuple[str, str], QualityReport] = {}
     for row in session.scalars(query):
-        if "not_comparable" not in row.report:
+        if "not_comparable" not in row.report and not row.report.get("in_hindsight"):
             found.setdefault((row.kind, row.name), row)
     return found
 

@@ -218,6 +218,7 @@ def compare_run(
             asked,
             Snapshot.at(comparison.as_of, calendar),
             {days: Snapshot.at(calendar.later(comparison.as_of, days), calendar) for days in asked.values()},
+            _is_in_hindsight(database, comparison, calendar),
         )
         targets = tuple(comparison.targets[name] for kind, name in asked if kind == TARGET)
         properties_of = TargetSet(targets).events_with_properties if targets else ()
@@ -241,6 +242,7 @@ class _Gathered:
     asked: Mapping[tuple[Kind, str], int]
     snapshot: Snapshot
     ends: Mapping[int, Snapshot]
+    in_hindsight: bool
     found: int = 0
     gone: int = 0
     later: int = 0
@@ -298,6 +300,7 @@ class _Gathered:
             if "not_comparable" not in told:
                 told |= {
                     "horizon_days": days,
+                    "in_hindsight": self.in_hindsight,
                     "until": calendar.later(self.comparison.as_of, days).isoformat(),
                     "left_out": {
                         "gone": max(self.gone, (run.n_customers or 0) - self.found - self.later),
@@ -335,6 +338,14 @@ class _Gathered:
         came = np.nan_to_num(aggregate(log, self.snapshot.after(days, log.calendar), within), nan=0.0)
         # Where refunds of earlier orders outweigh what was spent, that is nothing.
         return np.maximum(came, 0.0)
+
+
+def _is_in_hindsight(database: Database, comparison: Comparison, calendar: LocalCalendar) -> bool:
+    """Whether the model of a run has learnt from what came after the instant that its scores speak of."""
+    with database.read() as session:
+        drift = quality.drift_of(session, [comparison.run.id])[comparison.run.id]
+    day = calendar.day_of(comparison.as_of).isoformat()
+    return any(report is not None and report["trained_as_of"] > day for report in drift.values())
 
 
 def _joined(parts: Sequence[FloatArray], columns: int) -> FloatArray:

@@ -208,6 +208,11 @@ def _compared(
         )
         if left_out[key]
     ]
+    remarks = ["Its model had learnt from what came afterwards, so that this proves nothing."]
+    if not part.figures.get("in_hindsight"):
+        remarks = []
+    if said:
+        remarks.append(f"Left out: {'; '.join(said)}.")
     return CameTrue(
         run_id=part.run.id,
         as_of=part.run.as_of,
@@ -216,7 +221,7 @@ def _compared(
         figures=figures,
         listed=listed,
         calibration_chart=chart,
-        left_out=f"Left out: {'; '.join(said)}." if said else None,
+        left_out=" ".join(remarks) or None,
     )
 
 

@@ -163,6 +163,9 @@ class PartQualityOut(BaseModel):
     computed_at: datetime | None = Field(None, description="When it was compared.")
     known_until: datetime | None = Field(None, description="Where what was stored ended then.")
     horizon_days: int | None = Field(None, description="Days from `as_of` within which it had to come about.")
+    in_hindsight: bool | None = Field(
+        None, description="Whether the model had learnt from what came after `as_of`: such figures prove nothing."
+    )
     left_out: LeftOutOut | None = Field(None, description="Customers who could not be compared.")
     n: int | None = Field(None, description="Customers judged and compared.")
     rate: float | None = Field(None, description="Share for whom the target came about.")

@@ -21,7 +21,7 @@ def test_stored_scores_are_compared_once_they_are_due_and_again_when_asked(regul
         assert regulars("score", "--as-of", as_of).exit_code == 0
     shown = regulars("evaluate", "--stored")
     assert shown.exit_code == 0, shown.err
-    assert f"churn of run 2, as of {then}, over 90 days (model 1)" in shown.out
+    assert f"churn of run 2, as of {then}, over 90 days (model 1, which had" in shown.out
     assert "on the at-risk list" in shown.out
     assert "within their interval" in shown.out
     assert "Run 3, churn: Not due until 2024-09-29 00:00 UTC" in " ".join(shown.out.split())

@@ -162,6 +162,23 @@ def test_an_instant_within_a_day_is_followed_for_just_its_horizon(trained: Shop)
     assert datetime.fromisoformat(told["until"]) == end
 
 
+def test_scores_in_hindsight_are_marked_and_never_the_latest(trained: Shop) -> None:
+    run = _score(trained)
+    _compare(trained)
+    assert [row.report["in_hindsight"] for row in _reports(trained, run).values()] == [True] * 3
+    with trained.database.read() as session:
+        assert quality.latest_quality(session) == {}
+        drift = quality.drift_of(session, [run.id])[run.id]
+    for day, in_hindsight in ((THEN, False), (THEN + timedelta(days=1), True)):
+        with trained.database.write() as session:
+            of_then = {name: {**(report or {}), "trained_as_of": f"{day:%Y-%m-%d}"} for name, report in drift.items()}
+            quality.write_drift(session, run.id, of_then)
+        _compare(trained, run_ids=[run.id])
+        with trained.database.read() as session:
+            latest = quality.latest_quality(session)
+        assert latest.keys() == (set() if in_hindsight else {CHURN, UPSELL, FORECASTS})
+
+
 def test_what_a_run_said_at_first_counts_and_the_gone_are_told(trained: Shop) -> None:
     run = _score(trained)
     _compare(trained)

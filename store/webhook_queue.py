@@ -17,14 +17,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, literal_column, or_, select, update
+from sqlalchemy import ColumnElement, and_, exists, literal_column, or_, select, update
 from sqlalchemy.orm import Session
 
 from store.exceptions import UnknownWebhookError
 from store.tables import Customer, OutboxEvent, WebhookDelivery, WebhookEndpoint
-from store.webhooks import disable_endpoint, signing_secrets
+from store.webhooks import TEST_KIND, disable_endpoint, find_endpoint, signing_secrets
 
 __all__ = [
+    "FAILING_FOR",
     "LEASE",
     "Claimed",
     "Ended",
@@ -38,6 +39,9 @@ __all__ = [
 
 # Well beyond what one attempt may take, and what recording it may take beside others who write.
 LEASE = timedelta(seconds=60)
+
+# Longer than all attempts at one delivery take, however late each is.
+FAILING_FOR = timedelta(hours=84)
 
 # So many are looked at to claim one, and then at a time: among them are those that wait for one of their customer.
 _CANDIDATES_A_PLACE, _CANDIDATES = 4, 200
@@ -99,6 +103,8 @@ class Ended:
         When to try again; None if it was taken, or never will be.
     disable : str or None
         Why the endpoint is told nothing more.
+    rest_until : datetime or None
+        Until when the endpoint asks to be sent nothing.
     """
 
     claimed: Claimed
@@ -107,6 +113,7 @@ class Ended:
     error: str | None
     retry_at: datetime | None
     disable: str | None = None
+    rest_until: datetime | None = None
 
 
 def any_pending(session: Session) -> bool:
@@ -115,10 +122,10 @@ def any_pending(session: Session) -> bool:
 
 
 def endpoints_with_due(session: Session, *, now: datetime) -> list[int]:
-    """Return the endpoints that something is due to, or was set aside for until now."""
+    """Return the endpoints that something is due to, or was set aside for until now, and that don't rest."""
     due = and_(_PENDING, WebhookDelivery.endpoint_id == WebhookEndpoint.id, WebhookDelivery.next_attempt_at <= now)
     some = select(WebhookDelivery.id).where(due).exists()
-    return list(session.scalars(select(WebhookEndpoint.id).where(_WANTED, some).order_by(WebhookEndpoint.id)))
+    return list(session.scalars(select(WebhookEndpoint.id).where(*_open(now), some).order_by(WebhookEndpoint.id)))
 
 
 def unwanted_endpoints(session: Session) -> list[int]:
@@ -143,7 +150,7 @@ def claim_due(session: Session, endpoint_id: int, *, limit: int, now: datetime) 
     list of Claimed
         Each is ours for `LEASE`.
     """
-    if session.scalar(select(WebhookEndpoint.id).where(WebhookEndpoint.id == endpoint_id, _WANTED)) is None:
+    if session.scalar(select(WebhookEndpoint.id).where(WebhookEndpoint.id == endpoint_id, *_open(now))) is None:
         return []
     chosen: list[int] = []
     candidates = _CANDIDATES_A_PLACE * limit
@@ -157,6 +164,7 @@ def claim_due(session: Session, endpoint_id: int, *, limit: int, now: datetime) 
             .limit(candidates)
             .with_for_update(skip_locked=True)
         ).all()
+        tests = _tests(session, [key for key, customer in due if customer is None])
         firsts: dict[int | None, int | None] = {}
         waits_for: dict[int, int] = {}
         for key, customer in due:
@@ -164,7 +172,7 @@ def claim_due(session: Session, endpoint_id: int, *, limit: int, now: datetime) 
                 # In a statement of its own, which sees what ended while the rows were being locked.
                 firsts[customer] = _first(session, endpoint_id, customer)
             first = firsts[customer]
-            if first is not None and first != key:
+            if first is not None and first != key and key not in tests:
                 waits_for[key] = first
             else:
                 chosen.append(key)
@@ -202,9 +210,8 @@ def record(session: Session, ended: Iterable[Ended], *, now: datetime) -> None:
         if written and "status" in values:
             # By the customer of now: ids may have been merged meanwhile.
             _bring_back(session, claimed.endpoint_id, written[0].customer_key, now=now)
-        if each.disable is not None:
-            with suppress(UnknownWebhookError):
-                disable_endpoint(session, claimed.endpoint_id, why=each.disable, now=now)
+        with suppress(UnknownWebhookError):
+            _note(session, each, now=now)
 
 
 def drop_unwanted(session: Session, endpoint_id: int, *, now: datetime) -> int:
@@ -229,10 +236,43 @@ def drop_unwanted(session: Session, endpoint_id: int, *, now: datetime) -> int:
     return len(ids)
 
 
+def _open(now: datetime) -> tuple[ColumnElement[bool], ...]:
+    """Which endpoints may be sent something."""
+    return _WANTED, or_(WebhookEndpoint.rest_until.is_(None), WebhookEndpoint.rest_until <= now)
+
+
+def _note(session: Session, ended: Ended, *, now: datetime) -> None:
+    """Write down of an endpoint what an attempt says of it as a whole."""
+    endpoint = find_endpoint(session, ended.claimed.endpoint_id)
+    if ended.rest_until is not None:
+        endpoint.rest_until = ended.rest_until
+    if ended.error is None:
+        endpoint.failing_since = None
+    elif endpoint.failing_since is None:
+        endpoint.failing_since = ended.attempted_at
+    elif endpoint.disabled_at is None and ended.attempted_at - endpoint.failing_since > FAILING_FOR:
+        why = f"It has taken nothing since {endpoint.failing_since:%Y-%m-%d %H:%M} UTC."
+        disable_endpoint(session, endpoint.id, why=why, now=now)
+    if ended.disable is not None:
+        disable_endpoint(session, endpoint.id, why=ended.disable, now=now)
+
+
+def _tests(session: Session, ids: Sequence[int]) -> set[int]:
+    """Return which deliveries are tests, which whoever asked for them wants at once, whatever waits."""
+    if not ids:
+        return set()
+    query = select(WebhookDelivery.id).join(OutboxEvent, OutboxEvent.id == WebhookDelivery.event_id)
+    return set(session.scalars(query.where(WebhookDelivery.id.in_(ids), OutboxEvent.kind == TEST_KIND)))
+
+
 def _first(session: Session, endpoint_id: int, customer: int | None) -> int | None:
     """Return the first that is pending of a customer, or about none: one look by index, however much waits behind."""
-    is_of = WebhookDelivery.customer_key.is_(None) if customer is None else WebhookDelivery.customer_key == customer
-    pending = select(WebhookDelivery.id).where(WebhookDelivery.endpoint_id == endpoint_id, _PENDING, is_of)
+    pending = select(WebhookDelivery.id).where(WebhookDelivery.endpoint_id == endpoint_id, _PENDING)
+    if customer is None:
+        is_test = exists().where(OutboxEvent.id == WebhookDelivery.event_id, OutboxEvent.kind == TEST_KIND)
+        pending = pending.where(WebhookDelivery.customer_key.is_(None), ~is_test)
+    else:
+        pending = pending.where(WebhookDelivery.customer_key == customer)
     return session.scalar(pending.order_by(WebhookDelivery.id).limit(1))
 
 

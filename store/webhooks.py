@@ -17,6 +17,7 @@ from store.webhook_request import TEST_KIND, WebhookRequest, require_public
 __all__ = [
     "MOST_ENDPOINTS",
     "SECRET_PREFIX",
+    "TEST_KIND",
     "create_endpoint",
     "delete_endpoint",
     "disable_endpoint",
@@ -121,7 +122,7 @@ def enable_endpoint(session: Session, endpoint_id: int) -> WebhookEndpoint:
     UnknownWebhookError
     """
     endpoint = find_endpoint(session, endpoint_id)
-    endpoint.disabled_at = endpoint.disabled_why = None
+    endpoint.disabled_at = endpoint.disabled_why = endpoint.failing_since = endpoint.rest_until = None
     return endpoint
 
 

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import closing
+from dataclasses import replace
 from datetime import datetime, timedelta
 from random import Random
 from threading import Event
@@ -104,7 +105,6 @@ class Deliverer:
         self._on_the_wire: dict[Future[_Outcome | None], Claimed] = {}
         self._ended: list[Ended] = []
         self._troubled: set[int] = set()
-        self._resting: dict[int, datetime] = {}
         self._turns = 0
         self._last_turn: dict[int, int] = {}
 
@@ -159,8 +159,6 @@ class Deliverer:
                 self._troubled.discard(endpoint_id)
             else:
                 self._troubled.add(endpoint_id)
-            if outcome.rest_until is not None:
-                self._resting[endpoint_id] = outcome.rest_until
 
     def _record_and_claim(self, due: set[int]) -> None:
         claimed: list[Claimed] = []
@@ -170,7 +168,7 @@ class Deliverer:
             busy = Counter(claim.endpoint_id for claim in self._on_the_wire.values())
             for endpoint_id in sorted(due, key=lambda each: (busy[each], self._last_turn.get(each, 0))):
                 free = self._free(endpoint_id, busy)
-                if free > 0 and not self._is_resting(endpoint_id, now):
+                if free > 0:
                     of_endpoint = claim_due(session, endpoint_id, limit=free, now=now)
                     busy[endpoint_id] += len(of_endpoint)
                     claimed += of_endpoint
@@ -179,9 +177,6 @@ class Deliverer:
         self._ended.clear()
         for claim in claimed:
             self._on_the_wire[self._pool.submit(self._attempt, claim)] = claim
-
-    def _is_resting(self, endpoint_id: int, now: datetime) -> bool:
-        return endpoint_id in self._resting and now < self._resting[endpoint_id]
 
     def _free(self, endpoint_id: int, busy: Counter[int]) -> int:
         """Return how many more of an endpoint may be sent at once."""
@@ -204,12 +199,9 @@ class Deliverer:
         answered = self._now()
         retry_after = read_retry_after(answer.retry_after, now=answered)
         ended = self._judged(claimed, began, answered, answer, retry_after)
-        rest = retry_after if answer.status in _OVERBURDENED else None
-        return _Outcome(
-            ended,
-            is_well=ended.error is None and answered - began < _SLOW,
-            rest_until=None if rest is None else answered + rest,
-        )
+        if retry_after is not None and answer.status in _OVERBURDENED:
+            ended = replace(ended, rest_until=answered + retry_after)
+        return _Outcome(ended, is_well=ended.error is None and answered - began < _SLOW)
 
     def _judged(
         self, claimed: Claimed, began: datetime, answered: datetime, answer: Answer, retry_after: timedelta | None
@@ -229,11 +221,10 @@ class Deliverer:
 
 
 class _Outcome(NamedTuple):
-    """An attempt that has ended, whether its receiver answered well and soon, and until when it asked for rest."""
+    """An attempt that has ended, and whether its receiver answered well and soon."""
 
     ended: Ended
     is_well: bool
-    rest_until: datetime | None
 
 
 def _tell(ended: Ended) -> None:

@@ -78,7 +78,10 @@ def delete_webhook(webhook_id: WebhookId, database: OpenDatabase, now: Now) -> N
 
 @router.post("/{webhook_id}/rotate-secret", responses=_TAKES_A_BODY | _ONE)
 def rotate_webhook_secret(
-    webhook_id: WebhookId, request: Annotated[RotationRequest, Body()], database: OpenDatabase, now: Now
+    webhook_id: WebhookId,
+    request: Annotated[RotationRequest, Body(default_factory=RotationRequest)],
+    database: OpenDatabase,
+    now: Now,
 ) -> WebhookWithSecret:
     """Give an endpoint a new secret, shown this once; for a time the one before signs too."""
     with database.write() as session:

@@ -34,6 +34,8 @@ _WEBHOOK: dict[str, Any] = {
     "previous_secret_until": None,
     "disabled_at": None,
     "disabled_why": None,
+    "failing_since": None,
+    "rest_until": None,
 }
 _DELIVERY: dict[str, Any] = {
     "id": 512,
@@ -102,6 +104,8 @@ class WebhookOut(BaseModel):
     previous_secret_until: datetime | None = Field(description="Until then the secret before signs too.")
     disabled_at: datetime | None = Field(description="Since then it is told nothing; null while it is.")
     disabled_why: str | None = Field(description="Why it is told nothing.")
+    failing_since: datetime | None = Field(description="The first attempt that failed since one was taken.")
+    rest_until: datetime | None = Field(description="Until then it has asked to be sent nothing.")
 
     @classmethod
     def of(cls, endpoint: WebhookEndpoint) -> WebhookOut:

@@ -16,7 +16,7 @@ _COUNTED = BigInteger().with_variant(Integer, "sqlite")
 
 
 class WebhookEndpoint(Base):
-    """An address that is told of changes. One that is deleted is told no more; its deliveries stay to be read."""
+    """An address that is told of changes. One that is deleted is told no more."""
 
     __tablename__ = "webhook_endpoint"
 
@@ -32,6 +32,8 @@ class WebhookEndpoint(Base):
     created_at: Mapped[datetime]
     disabled_at: Mapped[datetime | None]
     disabled_why: Mapped[str | None]
+    failing_since: Mapped[datetime | None] = mapped_column(doc="The first attempt that failed since one was taken.")
+    rest_until: Mapped[datetime | None] = mapped_column(doc="Until then it has asked to be sent nothing.")
     deleted_at: Mapped[datetime | None]
 
 

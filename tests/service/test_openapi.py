@@ -43,6 +43,8 @@ BEYOND_A_SCHEMA = (
     "/v1/webhooks",
     "/v1/webhooks/{webhook_id}/deliveries",
     "/v1/webhooks/{webhook_id}/replay",
+    # Hours are written without a fraction; to a schema 70.0 is an integer too.
+    "/v1/webhooks/{webhook_id}/rotate-secret",
     # Their bodies are as others have specified them.
     *sorted(tracking.PATHS),
 )

@@ -153,8 +153,10 @@ def test_what_is_never_taken_is_dead_after_ten_attempts_and_can_be_replayed(
         assert first.attempts == attempt
         # Its customer waits until it is dead, and then goes on at once.
         assert second.attempts == (0 if attempt < MOST_ATTEMPTS else 1)
-        clock.go_on(timedelta(hours=27))
+        if attempt < MOST_ATTEMPTS:
+            clock.go_on(DELAYS[attempt - 1] * 1.1 + timedelta(milliseconds=1))
     assert (first.status, first.last_error, first.last_status) == ("dead", "The connection was refused.", None)
+    clock.go_on(timedelta(minutes=2))
     with database.write() as session:
         session.get_one(WebhookEndpoint, 1).url = there.url
     assert replay_dead(database, 1, since=START, now=clock.time) == 1
@@ -224,6 +226,86 @@ def test_gone_disables_the_endpoint_and_what_waits_is_dead(database: Database, c
     assert replay_dead(database, 1, since=START, now=clock.time) == 3
     _deliver_all(database, clock)
     assert [came.json["data"]["number"] for came in there.received[1:]] == [0, 1, 2]
+
+
+def test_an_endpoint_that_takes_nothing_for_longer_than_all_attempts_last_is_disabled(
+    database: Database, clock: Clock, there: Receiver
+) -> None:
+    add_customers(database, ["ada", "bob"])
+    add_endpoint(database, there.url)
+    there.answer = lambda *_: reply(500)
+    began = clock.time
+    for customer in (1, 2):
+        tell(database, 1, [customer], at=clock.time)
+        _deliver_all(database, clock)
+        with database.read() as session:
+            endpoint = session.get_one(WebhookEndpoint, 1)
+        assert endpoint.failing_since == began
+        clock.go_on(timedelta(hours=84, seconds=1))
+    assert endpoint.disabled_at is not None
+    assert endpoint.disabled_why == f"It has taken nothing since {began:%Y-%m-%d %H:%M} UTC."
+    _deliver_all(database, clock)
+    assert _statuses(database) == ["dead", "dead"]
+    there.answer = lambda *_: reply(200)
+    with database.write() as session:
+        assert webhooks.enable_endpoint(session, 1).failing_since is None
+    assert replay_dead(database, 1, since=START, now=clock.time) == 2
+    _deliver_all(database, clock)
+    assert _statuses(database) == ["delivered", "delivered"]
+
+
+def test_one_success_begins_the_time_of_failing_anew(database: Database, clock: Clock, there: Receiver) -> None:
+    add_customers(database, ["ada", "bob", "cy"])
+    add_endpoint(database, there.url)
+    for customer, status in ((1, 500), (2, 200), (3, 500)):
+        there.answer = lambda *_, status=status: reply(status)
+        tell(database, 1, [customer], at=clock.time)
+        _deliver_all(database, clock)
+        with database.read() as session:
+            endpoint = session.get_one(WebhookEndpoint, 1)
+        assert (endpoint.failing_since is None) == (status == 200)
+        clock.go_on(timedelta(seconds=3))
+    assert endpoint.failing_since == clock.time - timedelta(seconds=3)
+
+
+def test_a_rest_that_one_worker_was_asked_for_holds_for_all_until_it_is_enabled(
+    database: Database, clock: Clock, there: Receiver
+) -> None:
+    add_customers(database, ["ada", "bob"])
+    add_endpoint(database, there.url)
+    there.answer = lambda *_: reply(503, retry_after="3600")
+    tell(database, 1, [1], at=clock.time)
+    _deliver_all(database, clock)
+    there.answer = lambda *_: reply(200)
+    tell(database, 1, [2], at=clock.time)
+    clock.go_on(timedelta(minutes=59))
+    _deliver_all(database, clock)  # by another worker
+    assert len(there.received) == 1
+    with database.write() as session:
+        assert webhooks.enable_endpoint(session, 1).rest_until is None
+    _deliver_all(database, clock)
+    assert [came.json["data"]["number"] for came in there.received] == [0, 0]
+
+
+def test_a_test_waits_for_nothing_that_failed_before(database: Database, clock: Clock, there: Receiver) -> None:
+    add_endpoint(database, there.url)
+    there.answer = lambda *_: reply(500)
+    tell(database, 1, [None, None], at=clock.time)
+    for delay in (timedelta(0), *DELAYS[:4]):
+        clock.go_on(delay * 1.1 + timedelta(milliseconds=1))
+        _deliver_all(database, clock)
+    there.answer = lambda *_: reply(200)
+    with database.write() as session:
+        queued = webhooks.queue_test(session, 1, now=clock.time).id
+    _deliver_all(database, clock)
+    assert [(each.id == queued, each.status) for each in deliveries(database)] == [
+        (False, "pending"),
+        (False, "pending"),
+        (True, "delivered"),
+    ]
+    clock.go_on(timedelta(hours=6))
+    _deliver_all(database, clock)
+    assert [came.json["type"] for came in there.received[-3:]] == ["webhook.test", *["customer.segment_entered"] * 2]
 
 
 def test_a_redirect_is_a_failure_and_nobody_else_is_asked(database: Database, clock: Clock, there: Receiver) -> None:

@@ -9,14 +9,14 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import exists, func, select, update
+from sqlalchemy import exists, select, update
 from sqlalchemy.orm import Session
 
 from store.bulk_read import read_blocks
-from store.customer_keys import between, conditions
+from store.customer_keys import between, conditions, highest_key
 from store.engine import Database
 from store.handing_over import hand_over
-from store.outbox import SCORE_CHANGED, Audience
+from store.outbox import Audience
 from store.scores import published_run
 from store.tables import PublishedRun, RescoreRequest, Score, ScoringRun, SegmentMembership
 from store.transitions import STAYING, ScoredBy, Transition, numbers_of, write_transitions
@@ -81,7 +81,8 @@ def record_published(
             return
         recording = _Recording(ScoredBy.of(run), run.as_of, run.replaced_run_id)
         run_id, low = run.id, run.recorded_key
-        highest = session.scalar(select(func.max(Score.customer_key)).where(Score.scoring_run_id == run_id)) or 0
+        # Also of those whom the run does not know: they leave their segments, or wait to be scored by it.
+        highest = highest_key(session)
     if not hand_over(database, run, now=now()):
         return
     while low < highest:
@@ -128,9 +129,8 @@ class _Recording(NamedTuple):
         run_id, of_range = self.scored_by.run_id, Score.customer_key.between(low, high)
         request = RescoreRequest.customer_key
         requested = session.scalars(select(request).where(request.between(low, high))).all()
-        tells_scores = audience.asks_for(SCORE_CHANGED)
-        before = numbers_of(session, self.replaced_run_id, of_range) if tells_scores else {}
-        after = numbers_of(session, run_id, of_range) if tells_scores else {}
+        before = numbers_of(session, self.replaced_run_id, of_range) if audience.of_scores else {}
+        after = numbers_of(session, run_id, of_range) if audience.of_scores else {}
         scored = select(Score.customer_key, Score.segment, Score.segments, Score.rescored_at)
         rows = session.execute(scored.where(Score.scoring_run_id == run_id, of_range)).all()
         staying = f"SELECT DISTINCT customer_key {STAYING} AND customer_key {between(low, high)}"

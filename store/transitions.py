@@ -12,13 +12,20 @@ from sqlalchemy.orm import Session
 from store.bulk_load import load
 from store.bulk_read import read_blocks
 from store.customer_keys import conditions
-from store.outbox import NUMBERS_TOLD, SCORE_CHANGED, SEGMENT_ENTERED, SEGMENT_LEFT, Audience, Change
+from store.outbox import (
+    NUMBERS_TOLD,
+    SCORE_CHANGED,
+    SEGMENT_ENTERED,
+    SEGMENT_LEFT,
+    Audience,
+    Change,
+    Numbers,
+)
 from store.tables import Customer, Score, ScoringRun, SegmentMembership
 from store.tables.base import to_microseconds
+from store.told_scores import compare
 
-__all__ = ["STAYING", "Numbers", "ScoredBy", "Transition", "hold_customers", "numbers_of", "write_transitions"]
-
-Numbers = Mapping[str, float | None]
+__all__ = ["STAYING", "ScoredBy", "Transition", "hold_customers", "numbers_of", "write_transitions"]
 
 STAYING = "FROM segment_membership WHERE left_at IS NULL"
 _ENTERED = ("customer_key", "segment", "entered_at", "entered_run_id")
@@ -39,7 +46,7 @@ class ScoredBy(NamedTuple):
 
 
 class Transition(NamedTuple):
-    """What a customer's score says now, and what was told of it before.
+    """What a customer's score says now, and what the one before said.
 
     Attributes
     ----------
@@ -48,7 +55,7 @@ class Transition(NamedTuple):
     segments : str
         All, separated by a space.
     before, after : mapping of name to float or None
-        By `NUMBERS_TOLD`; `before` is None where nothing was told before. Only read where somebody asks.
+        By `NUMBERS_TOLD`; None where there is no such score. Only read where somebody asks.
     """
 
     segment: str
@@ -122,13 +129,9 @@ def write_transitions(
     """
     was_in = _stays(session, transitions)
     now_in = {(key, segment) for key, each in transitions.items() for segment in each.segments.split()}
-    moved = {
-        key
-        for key, each in transitions.items()
-        if each.before is not None and each.after is not None and audience.has_moved(each.before, each.after)
-    }
+    compared = compare(session, {key: (each.before, each.after) for key, each in transitions.items()}, audience)
     changed = {key for key, _ in was_in.keys() ^ now_in}
-    held = hold_customers(session, changed.union(moved, also_hold))
+    held = hold_customers(session, changed.union(compared.keys(), also_hold))
     left = sorted(place for place in was_in.keys() - now_in if place[0] in held)
     if left:
         session.execute(
@@ -143,6 +146,7 @@ def write_transitions(
         of_all = [[value] * len(entered) for value in (to_microseconds(as_of), scored_by.run_id)]
         load(session.connection(), "segment_membership", _ENTERED, [keys, segments, *of_all])
 
+    compared.write(session, held)
     if not audience.endpoints:
         return held
     made_with = {
@@ -157,9 +161,10 @@ def write_transitions(
 
     changes = [Change(SEGMENT_LEFT, key, told(key, segment)) for key, segment in left]
     changes += [Change(SEGMENT_ENTERED, key, told(key, segment)) for key, segment in entered]
-    for key in sorted(moved & held.keys()):
-        segment, _, before, after = transitions[key]
-        changes.append(Change(SCORE_CHANGED, key, told(key, segment, before=before, after=after)))
+    for key in sorted(compared.told.keys() & held.keys()):
+        segment, _, _, after = transitions[key]
+        for before, only in compared.told[key]:
+            changes.append(Change(SCORE_CHANGED, key, told(key, segment, before=before, after=after), only))
     audience.write(session.connection(), changes, now=now)
     return held
 

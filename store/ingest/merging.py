@@ -40,6 +40,8 @@ _MOVE_REQUEST = text(
     "ON CONFLICT (customer_key) DO UPDATE SET times = rescore_request.times + excluded.times"
 )
 _REMOVE_REQUEST = text("DELETE FROM rescore_request WHERE customer_key = :merged")
+# What was told last of the score that goes; that of the other is compared with what was told of the other.
+_REMOVE_TOLD = text("DELETE FROM told_score WHERE customer_key = :merged")
 _MOVES = (
     _MOVE_EVENTS,
     _MOVE_ATTRIBUTES,
@@ -50,6 +52,7 @@ _MOVES = (
     _MOVE_CONTACTS,
     _MOVE_REQUEST,
     _REMOVE_REQUEST,
+    _REMOVE_TOLD,
 )
 _REDIRECT = text(
     "UPDATE customer SET merged_into = :into, merged_number = :number WHERE id = :merged OR merged_into = :merged "

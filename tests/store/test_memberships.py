@@ -63,6 +63,19 @@ def test_who_enters_leaves_and_enters_again_has_a_stay_each_with_its_dates_and_r
     }
 
 
+def test_whom_a_run_does_not_know_leaves_its_segments_by_it(database: Database) -> None:
+    add_customers(database, ["ada", "bob", "cy"])
+    publish(database, {1: "new", 2: "new", 3: "at_risk high_value"}, day=0)
+    record_published(database, now=lambda: NOW)
+    second = publish(database, {2: "new"}, day=1)
+    record_published(database, now=lambda: NOW)
+    assert [[(stay[0], *stay[3:]) for stay in stays(database, key)] for key in (1, 2, 3)] == [
+        [("new", NOW + DAY, second)],
+        [("new", None, None)],
+        [("at_risk", NOW + DAY, second), ("high_value", NOW + DAY, second)],
+    ]
+
+
 def test_recording_twice_changes_nothing(database: Database) -> None:
     add_customers(database, ["ada", "bob"])
     publish(database, {1: "at_risk", 2: "new"}, day=0)

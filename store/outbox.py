@@ -129,7 +129,12 @@ class Audience:
 
     def asks_for(self, kind: str) -> bool:
         """Whether anybody is to be told of changes of this kind."""
-        return any(kind in endpoint.kinds and not endpoint.is_disabled for endpoint in self.endpoints)
+        return self.n_rows(kind) > 0
+
+    def n_rows(self, kind: str) -> int:
+        """Return how many rows a change of this kind is, where all who ask for it are told."""
+        n_told = sum(kind in endpoint.kinds and not endpoint.is_disabled for endpoint in self.endpoints)
+        return 1 + n_told if n_told else 0
 
     @property
     def of_scores(self) -> tuple[Endpoint, ...]:

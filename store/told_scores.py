@@ -7,7 +7,7 @@ when its score first moves, and stays as it is until it has moved far enough to 
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -46,9 +46,12 @@ class ComparedScores:
     removed: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
     written: dict[int, list[tuple[int, Numbers]]] = field(default_factory=lambda: defaultdict(list))
 
-    def keys(self) -> set[int]:
-        """Return of whom anything is to be written."""
-        return self.told.keys() | self.removed.keys() | self.written.keys()
+    def n_rows(self) -> Counter[int]:
+        """Return how many rows are to be written or removed of each customer, those of the outbox included."""
+        counted = Counter({key: sum(1 + len(only) for _, only in told) for key, told in self.told.items()})
+        for rows in (self.removed, self.written):
+            counted.update({key: len(of_customer) for key, of_customer in rows.items()})
+        return counted
 
     def write(self, session: Session, keys: Collection[int]) -> None:
         """Write down what was told last, in the transaction that tells it.

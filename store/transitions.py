@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -25,7 +26,7 @@ from store.tables import Customer, Score, ScoringRun, SegmentMembership
 from store.tables.base import to_microseconds
 from store.told_scores import compare
 
-__all__ = ["STAYING", "ScoredBy", "Transition", "hold_customers", "numbers_of", "write_transitions"]
+__all__ = ["STAYING", "ScoredBy", "Transition", "Written", "hold_customers", "numbers_of", "write_transitions"]
 
 STAYING = "FROM segment_membership WHERE left_at IS NULL"
 _ENTERED = ("customer_key", "segment", "entered_at", "entered_run_id")
@@ -62,6 +63,21 @@ class Transition(NamedTuple):
     segments: str
     before: Numbers | None
     after: Numbers | None
+
+
+class Written(NamedTuple):
+    """Of whom transitions have been written.
+
+    Attributes
+    ----------
+    held : dict of key to customer_id
+        Of these, and they are held now, as `hold_customers` says.
+    next_key : int or None
+        The first customer of whom nothing has been written because it was enough; None if there is none.
+    """
+
+    held: dict[int, str]
+    next_key: int | None
 
 
 def hold_customers(session: Session, keys: Iterable[int]) -> dict[int, str]:
@@ -103,7 +119,8 @@ def write_transitions(
     now: datetime,
     audience: Audience,
     also_hold: Iterable[int] = (),
-) -> dict[int, str]:
+    most_rows: float = math.inf,
+) -> Written:
     """Open and close stays in segments, and write to the outbox what has changed.
 
     Parameters
@@ -120,18 +137,25 @@ def write_transitions(
     audience : Audience
         Who is told.
     also_hold : iterable of int
-        Customers of whom the caller goes on to write.
+        Customers of whom the caller goes on to write, up to where this has come.
+    most_rows : float
+        So many rows are written, customer by customer in order of keys, or those of one customer if they are more.
 
     Returns
     -------
-    dict of key to customer_id
-        Who is held now, as `hold_customers` says.
+    Written
     """
     was_in = _stays(session, transitions)
     now_in = {(key, segment) for key, each in transitions.items() for segment in each.segments.split()}
     compared = compare(session, {key: (each.before, each.after) for key, each in transitions.items()}, audience)
-    changed = {key for key, _ in was_in.keys() ^ now_in}
-    held = hold_customers(session, changed.union(compared.keys(), also_hold))
+    n_rows = compared.n_rows()
+    for kind, moves in ((SEGMENT_LEFT, was_in.keys() - now_in), (SEGMENT_ENTERED, now_in - was_in.keys())):
+        rows_a_move = 1 + audience.n_rows(kind)
+        for key, _ in moves:
+            n_rows[key] += rows_a_move
+    next_key = _first_beyond(n_rows, most_rows)
+    concerned = n_rows.keys() | set(also_hold)
+    held = hold_customers(session, (key for key in concerned if next_key is None or key < next_key))
     left = sorted(place for place in was_in.keys() - now_in if place[0] in held)
     if left:
         session.execute(
@@ -148,7 +172,7 @@ def write_transitions(
 
     compared.write(session, held)
     if not audience.endpoints:
-        return held
+        return Written(held, next_key)
     made_with = {
         "model_version": scored_by.model_version,
         "policy_version": scored_by.policy_version,
@@ -166,7 +190,17 @@ def write_transitions(
         for before, only in compared.told[key]:
             changes.append(Change(SCORE_CHANGED, key, told(key, segment, before=before, after=after), only))
     audience.write(session.connection(), changes, now=now)
-    return held
+    return Written(held, next_key)
+
+
+def _first_beyond(n_rows: Mapping[int, int], most: float) -> int | None:
+    """Return the first customer, but for the very first, with whom there would be too many rows."""
+    total = 0
+    for key, n in sorted(n_rows.items()):
+        if total and total + n > most:
+            return key
+        total += n
+    return None
 
 
 def _stays(session: Session, of: Mapping[int, Transition]) -> dict[tuple[int, str], int]:

@@ -182,7 +182,7 @@ class _CutOffError(Exception):
 def test_a_recording_that_is_cut_off_tells_nothing_twice_and_leaves_nothing_out(
     database: Database, monkeypatch: pytest.MonkeyPatch, cut: int
 ) -> None:
-    monkeypatch.setattr("store.memberships._CUSTOMERS_A_TRANSACTION", 24)  # 3 beside one endpoint
+    monkeypatch.setattr("store.memberships._CUSTOMERS_A_TRANSACTION", 3)  # 2 beside one endpoint
     keys = range(1, 12)
     add_customers(database, [f"customer {key}" for key in keys])
     add_endpoint(database)

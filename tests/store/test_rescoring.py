@@ -296,7 +296,8 @@ class _Shop:
 def test_whoever_is_at_work_in_whatever_order_each_change_is_told_once_and_ends_where_customers_are(
     database: Database, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
-    monkeypatch.setattr("store.memberships._CUSTOMERS_A_TRANSACTION", 16)  # 2 beside one endpoint
+    monkeypatch.setattr("store.memberships._CUSTOMERS_A_TRANSACTION", 4)
+    monkeypatch.setattr("store.memberships._ROWS_A_TRANSACTION", 7)
     shop = _Shop(database, monkeypatch, seed)
     for _ in range(120):
         shop.step()

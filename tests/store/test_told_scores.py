@@ -226,7 +226,8 @@ def _numbers_of(scored: Scored) -> dict[str, float | None]:
 def test_runs_and_live_scores_tell_each_endpoint_what_a_plain_model_tells(
     database: Database, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
-    monkeypatch.setattr("store.memberships._CUSTOMERS_A_TRANSACTION", 48)  # 2 beside three endpoints
+    monkeypatch.setattr("store.memberships._CUSTOMERS_A_TRANSACTION", 4)
+    monkeypatch.setattr("store.memberships._ROWS_A_TRANSACTION", 7)
     source, model, keys = random.Random(seed), _Model(), list(range(1, 8))
     add_customers(database, [f"customer {key}" for key in keys])
     wanted: list[dict[str, float]] = [

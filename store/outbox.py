@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
@@ -31,6 +31,7 @@ __all__ = [
     "Change",
     "Endpoint",
     "Numbers",
+    "as_told",
 ]
 
 SCORE_CHANGED = "customer.score_changed"
@@ -179,6 +180,11 @@ class Audience:
             and not endpoint.is_disabled
             and (change.only is None or endpoint.endpoint_id in change.only)
         ]
+
+
+def as_told(instant: datetime) -> str:
+    """Return an instant as it is told: ISO 8601 in UTC."""
+    return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def _next_ids(connection: Connection, n: int) -> list[int]:

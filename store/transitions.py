@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, select, update
@@ -21,6 +21,7 @@ from store.outbox import (
     Audience,
     Change,
     Numbers,
+    as_told,
 )
 from store.tables import Customer, Score, ScoringRun, SegmentMembership
 from store.tables.base import to_microseconds
@@ -176,7 +177,7 @@ def write_transitions(
     made_with = {
         "model_version": scored_by.model_version,
         "policy_version": scored_by.policy_version,
-        "as_of": as_of.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+        "as_of": as_told(as_of),
         "scoring_run_id": scored_by.run_id,
     }
 

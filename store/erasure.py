@@ -40,6 +40,7 @@ from store.tables import (
     SupersededScore,
     SyncedMember,
     SyncPoint,
+    ToldScore,
     TrainingRun,
     WebhookDelivery,
 )
@@ -50,12 +51,12 @@ __all__ = ["hide_customer", "repeat_erasures", "resume_erasures"]
 _BLANK, _GONE = " ", "  "
 _WITH_ROWS_OF_CUSTOMERS = (
     "event, order_line, replaced_head, customer_attribute, replaced_attribute, score, superseded_score, "
-    "segment_listing, segment_membership, campaign_assignment, contact, rescore_request, outbox_event, "
+    "segment_listing, segment_membership, campaign_assignment, contact, rescore_request, told_score, outbox_event, "
     "webhook_delivery, rejected_row, synced_member, customer"
 )
 
 # Which an index leads to by customer.
-_BY_CUSTOMER = (ReplacedAttribute, SegmentMembership, CampaignAssignment, Contact, RescoreRequest)
+_BY_CUSTOMER = (ReplacedAttribute, SegmentMembership, CampaignAssignment, Contact, RescoreRequest, ToldScore)
 
 
 def hide_customer(database: Database, customer_id: str, keyed_hash: KeyedHash, *, now: datetime) -> None:

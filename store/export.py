@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from store.engine import Database
 from store.held_customer import HeldCustomer, find_held
+from store.outbox import NUMBERS_TOLD
 from store.rejected_rows import rejected_rows_that_show
 from store.scores import SCORE_COLUMNS
 from store.tables import (
@@ -36,6 +37,7 @@ from store.tables import (
     SupersededScore,
     SyncedMember,
     SyncPoint,
+    ToldScore,
 )
 from store.tables.base import from_microseconds
 
@@ -65,9 +67,9 @@ def export_customer(database: Database, customer_id: str) -> Iterator[str]:
         Together one JSON object: `customer_ids` (the customer's own first), `known_since`, `attributes` (every
         version), `scores` (of every run that is kept), `superseded_scores` (what such a run said before the customer
         was scored again), `segment_memberships`, `told_to` (targets of syncs), `changes_told` (to webhooks),
-        `campaign_assignments`, `contacts`,
-        `rejected_rows` (those that show an id), `events` (with lines). Instants are ISO 8601 in UTC; null stands for
-        "does not apply" or "not told".
+        `scores_told` (what a webhook was told last, where the stored score is another), `campaign_assignments`,
+        `contacts`, `rejected_rows` (those that show an id), `events` (with lines). Instants are ISO 8601 in UTC; null
+        stands for "does not apply" or "not told".
 
     Raises
     ------
@@ -86,6 +88,7 @@ def export_customer(database: Database, customer_id: str) -> Iterator[str]:
             "segment_memberships": _memberships(session, held),
             "told_to": _told_to(session, held),
             "changes_told": _changes_told(session, held),
+            "scores_told": _scores_told(session, held),
             "campaign_assignments": _assignments(session, held),
             "contacts": _contacts(session, held),
         }
@@ -193,6 +196,12 @@ def _changes_told(session: Session, held: HeldCustomer) -> list[dict[str, Any]]:
     return [
         {"kind": row.kind, "occurred_at": _instant(row.occurred_at), "data": row.data} for row in session.scalars(query)
     ]
+
+
+def _scores_told(session: Session, held: HeldCustomer) -> list[dict[str, Any]]:
+    query = select(ToldScore).where(ToldScore.customer_key.in_(held.keys))
+    rows = session.scalars(query.order_by(ToldScore.customer_key, ToldScore.endpoint_id))
+    return [{"webhook": row.endpoint_id, **{name: getattr(row, name) for name in NUMBERS_TOLD}} for row in rows]
 
 
 def _assignments(session: Session, held: HeldCustomer) -> list[dict[str, Any]]:

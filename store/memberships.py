@@ -9,24 +9,26 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import exists, func, select, update
+from sqlalchemy import exists, select, update
 from sqlalchemy.orm import Session
 
 from store.bulk_read import read_blocks
-from store.customer_keys import between, conditions
+from store.customer_keys import between, conditions, highest_key
 from store.engine import Database
 from store.handing_over import hand_over
-from store.outbox import SCORE_CHANGED, Audience
+from store.outbox import Audience
 from store.scores import published_run
 from store.tables import PublishedRun, RescoreRequest, Score, ScoringRun, SegmentMembership
 from store.transitions import STAYING, ScoredBy, Transition, numbers_of, write_transitions
 
 __all__ = ["history", "needed_runs", "open_memberships", "record_published"]
 
-# So many that the lock is held for under 100 ms even when all of them enter a segment.
+# So many that the lock is held for under 100 ms even when each of them is another customer's.
+_ROWS_A_TRANSACTION = 1_500
+# So many that they are read, and their scores compared with what one endpoint was told last, in a fraction of that.
 _CUSTOMERS_A_TRANSACTION = 1_000
-# Telling one endpoint of it takes so many times as long.
-_DEARER_AN_ENDPOINT = 7
+# Comparing for so many endpoints takes as long as all the rest.
+_ENDPOINTS_AS_DEAR = 4
 
 
 def open_memberships(session: Session, customer_keys: NDArray[np.int64]) -> Mapping[str, NDArray[np.bool_]]:
@@ -80,8 +82,10 @@ def record_published(
         if run is None or run.memberships_recorded or run.as_of is None:
             return
         recording = _Recording(ScoredBy.of(run), run.as_of, run.replaced_run_id)
+        n_customers = _CUSTOMERS_A_TRANSACTION
         run_id, low = run.id, run.recorded_key
-        highest = session.scalar(select(func.max(Score.customer_key)).where(Score.scoring_run_id == run_id)) or 0
+        # Also of those whom the run does not know: they leave their segments, or wait to be scored by it.
+        highest = highest_key(session)
     if not hand_over(database, run, now=now()):
         return
     while low < highest:
@@ -92,10 +96,14 @@ def record_published(
                 return
             low = session.scalar(select(ScoringRun.recorded_key).where(ScoringRun.id == run_id)) or 0
             audience = Audience.of(session.connection())
-            dearer = 1 + _DEARER_AN_ENDPOINT * len(audience.endpoints)
-            high = low + max(_CUSTOMERS_A_TRANSACTION // dearer, 1)
-            recording.record(session, low + 1, high, audience, now=now())
-        low = high
+            most = max(
+                _CUSTOMERS_A_TRANSACTION * _ENDPOINTS_AS_DEAR // (_ENDPOINTS_AS_DEAR + len(audience.of_scores)), 1
+            )
+            wanted = min(n_customers, most)
+            reached = recording.record(session, low + 1, low + wanted, audience, now=now())
+        # What did not fit is read again, so that the next range is hardly larger than what did.
+        n_customers = reached - low + (reached - low) // 4 + 1
+        low = reached
         progress(min(low / highest, 1.0))
     with database.write() as session:
         session.execute(update(ScoringRun).where(ScoringRun.id == run_id).values(memberships_recorded=True))
@@ -123,14 +131,13 @@ class _Recording(NamedTuple):
     as_of: datetime
     replaced_run_id: int | None
 
-    def record(self, session: Session, low: int, high: int, audience: Audience, *, now: datetime) -> None:
-        """Record the customers with keys from lowest to highest."""
+    def record(self, session: Session, low: int, high: int, audience: Audience, *, now: datetime) -> int:
+        """Record the customers with keys from lowest to highest, or the first of them; return the highest that was."""
         run_id, of_range = self.scored_by.run_id, Score.customer_key.between(low, high)
         request = RescoreRequest.customer_key
         requested = session.scalars(select(request).where(request.between(low, high))).all()
-        tells_scores = audience.asks_for(SCORE_CHANGED)
-        before = numbers_of(session, self.replaced_run_id, of_range) if tells_scores else {}
-        after = numbers_of(session, run_id, of_range) if tells_scores else {}
+        before = numbers_of(session, self.replaced_run_id, of_range) if audience.of_scores else {}
+        after = numbers_of(session, run_id, of_range) if audience.of_scores else {}
         scored = select(Score.customer_key, Score.segment, Score.segments, Score.rescored_at)
         rows = session.execute(scored.where(Score.scoring_run_id == run_id, of_range)).all()
         staying = f"SELECT DISTINCT customer_key {STAYING} AND customer_key {between(low, high)}"
@@ -143,7 +150,7 @@ class _Recording(NamedTuple):
                 again.append(key)
         for key in (*requested, *again):
             transitions.pop(key, None)
-        held = write_transitions(
+        held, next_key = write_transitions(
             session,
             transitions,
             scored_by=self.scored_by,
@@ -151,9 +158,13 @@ class _Recording(NamedTuple):
             now=now,
             audience=audience,
             also_hold=requested,
+            most_rows=_ROWS_A_TRANSACTION,
         )
+        reached = high if next_key is None else next_key - 1
+        # Of those behind it nobody is held.
         self._leave(session, sorted(held.keys() & set(requested)))
-        session.execute(update(ScoringRun).where(ScoringRun.id == run_id).values(recorded_key=high))
+        session.execute(update(ScoringRun).where(ScoringRun.id == run_id).values(recorded_key=reached))
+        return reached
 
     def _leave(self, session: Session, requested: Sequence[int]) -> None:
         """Write down what was told last of customers who wait to be scored again."""

@@ -7,9 +7,9 @@ is written.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
@@ -29,6 +29,9 @@ __all__ = [
     "SEGMENT_LEFT",
     "Audience",
     "Change",
+    "Endpoint",
+    "Numbers",
+    "as_told",
 ]
 
 SCORE_CHANGED = "customer.score_changed"
@@ -45,10 +48,8 @@ NUMBERS_TOLD = (
     "p_alive",
     "expected_purchases",
 )
+Numbers = Mapping[str, float | None]
 DEFAULT_THRESHOLDS: Mapping[str, float] = MappingProxyType({"churn_probability": 0.1})
-
-# .5 to .4 is a change of .1, though not in binary fractions.
-_ROUNDING = 1e-9
 
 _EVENT = ("id", "kind", "occurred_at", "customer_key", "data")
 _DELIVERY = ("endpoint_id", "event_id", "customer_key", "status", "attempts", "next_attempt_at")
@@ -68,60 +69,78 @@ class Change:
         Whose it is.
     data : mapping of name to value
         What is told of it, as JSON can hold it; of a changed score `before` and `after` with `NUMBERS_TOLD`.
+    only : collection of int, optional
+        The endpoints for which it is, if not for all that ask for its kind.
     """
 
     kind: str
     customer_key: int | None
     data: Mapping[str, Any]
+    only: Collection[int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class _Endpoint:
+class Endpoint:
+    """One that has not been deleted.
+
+    Attributes
+    ----------
+    endpoint_id : int
+    kinds : frozenset of str
+        What it asks for.
+    thresholds : mapping of name to float
+        By how much a number has to change.
+    is_disabled : bool
+        Whether it is told nothing for now.
+    """
+
     endpoint_id: int
     kinds: frozenset[str]
     thresholds: Mapping[str, float]
+    is_disabled: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Audience:
-    """Who is to be told of what: the endpoints that are neither disabled nor deleted."""
+    """Who is to be told of what.
 
-    endpoints: tuple[_Endpoint, ...]
+    Attributes
+    ----------
+    endpoints : tuple of Endpoint
+        All that have not been deleted, by number.
+    """
+
+    endpoints: tuple[Endpoint, ...]
 
     @classmethod
     def of(cls, connection: Connection) -> Audience:
         """Read it, in the transaction that writes."""
         endpoint = WebhookEndpoint
         query = (
-            select(endpoint.id, endpoint.events, endpoint.thresholds)
-            .where(endpoint.disabled_at.is_(None), endpoint.deleted_at.is_(None))
+            select(endpoint.id, endpoint.events, endpoint.thresholds, endpoint.disabled_at)
+            .where(endpoint.deleted_at.is_(None))
             .order_by(endpoint.id)
         )
         return cls(
             tuple(
-                _Endpoint(endpoint_id, frozenset(kinds), thresholds or DEFAULT_THRESHOLDS)
-                for endpoint_id, kinds, thresholds in connection.execute(query)
+                Endpoint(endpoint_id, frozenset(kinds), thresholds or DEFAULT_THRESHOLDS, disabled_at is not None)
+                for endpoint_id, kinds, thresholds, disabled_at in connection.execute(query)
             )
         )
 
     def asks_for(self, kind: str) -> bool:
         """Whether anybody is to be told of changes of this kind."""
-        return any(kind in endpoint.kinds for endpoint in self.endpoints)
+        return self.n_rows(kind) > 0
 
-    def has_moved(self, before: Mapping[str, float | None], after: Mapping[str, float | None]) -> bool:
-        """Whether anybody is to be told that a score has changed.
+    def n_rows(self, kind: str) -> int:
+        """Return how many rows a change of this kind is, where all who ask for it are told."""
+        n_told = sum(kind in endpoint.kinds and not endpoint.is_disabled for endpoint in self.endpoints)
+        return 1 + n_told if n_told else 0
 
-        A number that appears or vanishes has not moved: with it the customer enters or leaves a segment.
-
-        Parameters
-        ----------
-        before, after : mapping of name to float or None
-            By `NUMBERS_TOLD`.
-        """
-        return any(
-            SCORE_CHANGED in endpoint.kinds and _exceeds(endpoint.thresholds, before, after)
-            for endpoint in self.endpoints
-        )
+    @property
+    def of_scores(self) -> tuple[Endpoint, ...]:
+        """Those that ask for changed scores, the disabled ones too: what they were told last is to be known still."""
+        return tuple(endpoint for endpoint in self.endpoints if SCORE_CHANGED in endpoint.kinds)
 
     def write(self, connection: Connection, changes: Sequence[Change], *, now: datetime) -> int:
         """Write the changes that somebody asked for and to whom they are to be told; return how many there were.
@@ -158,21 +177,14 @@ class Audience:
             endpoint.endpoint_id
             for endpoint in self.endpoints
             if change.kind in endpoint.kinds
-            and (
-                change.kind != SCORE_CHANGED
-                or _exceeds(endpoint.thresholds, change.data["before"], change.data["after"])
-            )
+            and not endpoint.is_disabled
+            and (change.only is None or endpoint.endpoint_id in change.only)
         ]
 
 
-def _exceeds(
-    thresholds: Mapping[str, float], before: Mapping[str, float | None], after: Mapping[str, float | None]
-) -> bool:
-    for name, threshold in thresholds.items():
-        was, is_now = before.get(name), after.get(name)
-        if was is not None and is_now is not None and abs(is_now - was) >= threshold - _ROUNDING:
-            return True
-    return False
+def as_told(instant: datetime) -> str:
+    """Return an instant as it is told: ISO 8601 in UTC."""
+    return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def _next_ids(connection: Connection, n: int) -> list[int]:

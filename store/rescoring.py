@@ -16,14 +16,13 @@ from sqlalchemy.orm import Session
 from store.bulk_load import load
 from store.engine import Database
 from store.listings import PLACED_BY, places_of
-from store.outbox import NUMBERS_TOLD, SCORE_CHANGED, Audience
+from store.outbox import NUMBERS_TOLD, Audience, Numbers
 from store.quality import keep_first_scores
 from store.rescore_requests import Waiting
 from store.scores import SCORE_COLUMNS
 from store.tables import PublishedRun, RescoreRequest, Score, ScoringRun, SegmentListing
 from store.tables.base import to_microseconds
 from store.transitions import (
-    Numbers,
     ScoredBy,
     Transition,
     hold_customers,
@@ -120,7 +119,7 @@ def _replace(
     ).one()
     audience = Audience.of(session.connection())
     before: dict[int, Numbers] = {}
-    if audience.asks_for(SCORE_CHANGED):
+    if audience.of_scores:
         again = _scored_again(session, rescored.run_id, keys)
         unrecorded = set() if run.memberships_recorded else {key for key in keys.tolist() if key > run.recorded_key}
         # What the published run says of a customer was not told yet where its recording has left that to us.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, select, update
@@ -12,13 +13,21 @@ from sqlalchemy.orm import Session
 from store.bulk_load import load
 from store.bulk_read import read_blocks
 from store.customer_keys import conditions
-from store.outbox import NUMBERS_TOLD, SCORE_CHANGED, SEGMENT_ENTERED, SEGMENT_LEFT, Audience, Change
+from store.outbox import (
+    NUMBERS_TOLD,
+    SCORE_CHANGED,
+    SEGMENT_ENTERED,
+    SEGMENT_LEFT,
+    Audience,
+    Change,
+    Numbers,
+    as_told,
+)
 from store.tables import Customer, Score, ScoringRun, SegmentMembership
 from store.tables.base import to_microseconds
+from store.told_scores import compare
 
-__all__ = ["STAYING", "Numbers", "ScoredBy", "Transition", "hold_customers", "numbers_of", "write_transitions"]
-
-Numbers = Mapping[str, float | None]
+__all__ = ["STAYING", "ScoredBy", "Transition", "Written", "hold_customers", "numbers_of", "write_transitions"]
 
 STAYING = "FROM segment_membership WHERE left_at IS NULL"
 _ENTERED = ("customer_key", "segment", "entered_at", "entered_run_id")
@@ -39,7 +48,7 @@ class ScoredBy(NamedTuple):
 
 
 class Transition(NamedTuple):
-    """What a customer's score says now, and what was told of it before.
+    """What a customer's score says now, and what the one before said.
 
     Attributes
     ----------
@@ -48,13 +57,28 @@ class Transition(NamedTuple):
     segments : str
         All, separated by a space.
     before, after : mapping of name to float or None
-        By `NUMBERS_TOLD`; `before` is None where nothing was told before. Only read where somebody asks.
+        By `NUMBERS_TOLD`; None where there is no such score. Only read where somebody asks.
     """
 
     segment: str
     segments: str
     before: Numbers | None
     after: Numbers | None
+
+
+class Written(NamedTuple):
+    """Of whom transitions have been written.
+
+    Attributes
+    ----------
+    held : dict of key to customer_id
+        Of these, and they are held now, as `hold_customers` says.
+    next_key : int or None
+        The first customer of whom nothing has been written because it was enough; None if there is none.
+    """
+
+    held: dict[int, str]
+    next_key: int | None
 
 
 def hold_customers(session: Session, keys: Iterable[int]) -> dict[int, str]:
@@ -96,7 +120,8 @@ def write_transitions(
     now: datetime,
     audience: Audience,
     also_hold: Iterable[int] = (),
-) -> dict[int, str]:
+    most_rows: float = math.inf,
+) -> Written:
     """Open and close stays in segments, and write to the outbox what has changed.
 
     Parameters
@@ -113,22 +138,25 @@ def write_transitions(
     audience : Audience
         Who is told.
     also_hold : iterable of int
-        Customers of whom the caller goes on to write.
+        Customers of whom the caller goes on to write, up to where this has come.
+    most_rows : float
+        So many rows are written, customer by customer in order of keys, or those of one customer if they are more.
 
     Returns
     -------
-    dict of key to customer_id
-        Who is held now, as `hold_customers` says.
+    Written
     """
     was_in = _stays(session, transitions)
     now_in = {(key, segment) for key, each in transitions.items() for segment in each.segments.split()}
-    moved = {
-        key
-        for key, each in transitions.items()
-        if each.before is not None and each.after is not None and audience.has_moved(each.before, each.after)
-    }
-    changed = {key for key, _ in was_in.keys() ^ now_in}
-    held = hold_customers(session, changed.union(moved, also_hold))
+    compared = compare(session, {key: (each.before, each.after) for key, each in transitions.items()}, audience)
+    n_rows = compared.n_rows()
+    for kind, moves in ((SEGMENT_LEFT, was_in.keys() - now_in), (SEGMENT_ENTERED, now_in - was_in.keys())):
+        rows_a_move = 1 + audience.n_rows(kind)
+        for key, _ in moves:
+            n_rows[key] += rows_a_move
+    next_key = _first_beyond(n_rows, most_rows)
+    concerned = n_rows.keys() | set(also_hold)
+    held = hold_customers(session, (key for key in concerned if next_key is None or key < next_key))
     left = sorted(place for place in was_in.keys() - now_in if place[0] in held)
     if left:
         session.execute(
@@ -143,12 +171,13 @@ def write_transitions(
         of_all = [[value] * len(entered) for value in (to_microseconds(as_of), scored_by.run_id)]
         load(session.connection(), "segment_membership", _ENTERED, [keys, segments, *of_all])
 
+    compared.write(session, held)
     if not audience.endpoints:
-        return held
+        return Written(held, next_key)
     made_with = {
         "model_version": scored_by.model_version,
         "policy_version": scored_by.policy_version,
-        "as_of": as_of.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+        "as_of": as_told(as_of),
         "scoring_run_id": scored_by.run_id,
     }
 
@@ -157,11 +186,22 @@ def write_transitions(
 
     changes = [Change(SEGMENT_LEFT, key, told(key, segment)) for key, segment in left]
     changes += [Change(SEGMENT_ENTERED, key, told(key, segment)) for key, segment in entered]
-    for key in sorted(moved & held.keys()):
-        segment, _, before, after = transitions[key]
-        changes.append(Change(SCORE_CHANGED, key, told(key, segment, before=before, after=after)))
+    for key in sorted(compared.told.keys() & held.keys()):
+        segment, _, _, after = transitions[key]
+        for before, only in compared.told[key]:
+            changes.append(Change(SCORE_CHANGED, key, told(key, segment, before=before, after=after), only))
     audience.write(session.connection(), changes, now=now)
-    return held
+    return Written(held, next_key)
+
+
+def _first_beyond(n_rows: Mapping[int, int], most: float) -> int | None:
+    """Return the first customer, but for the very first, with whom there would be too many rows."""
+    total = 0
+    for key, n in sorted(n_rows.items()):
+        if total and total + n > most:
+            return key
+        total += n
+    return None
 
 
 def _stays(session: Session, of: Mapping[int, Transition]) -> dict[tuple[int, str], int]:

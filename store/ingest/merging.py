@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,8 @@ from sqlalchemy import Connection, RowMapping, and_, delete, select, text, updat
 from store.ingest.known_customers import KnownCustomers
 from store.ingest.merged_orders import bring_together
 from store.listings import places_of
-from store.tables import Score, ScoringRun, SegmentMembership, SupersededScore
+from store.outbox import SEGMENT_LEFT, Audience, Change, as_told
+from store.tables import Customer, Score, ScoringRun, SegmentMembership, SupersededScore
 from store.tables.base import from_microseconds
 
 __all__ = ["Merging"]
@@ -40,6 +42,8 @@ _MOVE_REQUEST = text(
     "ON CONFLICT (customer_key) DO UPDATE SET times = rescore_request.times + excluded.times"
 )
 _REMOVE_REQUEST = text("DELETE FROM rescore_request WHERE customer_key = :merged")
+# What was told last of the score that goes; that of the other is compared with what was told of the other.
+_REMOVE_TOLD = text("DELETE FROM told_score WHERE customer_key = :merged")
 _MOVES = (
     _MOVE_EVENTS,
     _MOVE_ATTRIBUTES,
@@ -50,6 +54,7 @@ _MOVES = (
     _MOVE_CONTACTS,
     _MOVE_REQUEST,
     _REMOVE_REQUEST,
+    _REMOVE_TOLD,
 )
 _REDIRECT = text(
     "UPDATE customer SET merged_into = :into, merged_number = :number WHERE id = :merged OR merged_into = :merged "
@@ -94,7 +99,7 @@ class Merging:
         ----------
         merged, into : str
         now : int
-            Microseconds since 1970-01-01 UTC; when open stays in segments end.
+            Microseconds since 1970-01-01 UTC; when open stays in segments end, which is told.
         number : int
             That of the transaction, from `next_number`.
 
@@ -109,14 +114,33 @@ class Merging:
         for statement in _MOVES:
             self._connection.execute(statement, both)
         self._remove_scores(both["merged"])
-        self._connection.execute(
+        left = self._connection.scalars(
             update(SegmentMembership)
             .where(SegmentMembership.customer_key == both["merged"], SegmentMembership.left_at.is_(None))
             .values(left_at=from_microseconds(now))
-        )
+            .returning(SegmentMembership.segment)
+        ).all()
+        if left:
+            self._tell(merged, both["merged"], both["into"], sorted(left), now=from_microseconds(now))
         redirected = self._connection.execute(_REDIRECT, both).scalars().all()
         self._customers.stands_for(redirected, both["into"])
         return conflicts
+
+    def _tell(self, merged: str, key: int, into: int, segments: Sequence[str], *, now: datetime) -> None:
+        """Tell that an id has left its segments, and under which id the customer goes on."""
+        audience = Audience.of(self._connection)
+        if not audience.asks_for(SEGMENT_LEFT):
+            return
+        # No run has said so.
+        by_nobody = {"model_version": None, "policy_version": None, "scoring_run_id": None}
+        told = {
+            "customer_id": merged,
+            "merged_into": self._connection.scalar(select(Customer.customer_id).where(Customer.id == into)),
+            **by_nobody,
+            "as_of": as_told(now),
+        }
+        changes = [Change(SEGMENT_LEFT, key, {**told, "segment": segment}) for segment in segments]
+        audience.write(self._connection, changes, now=now)
 
     def _remove_scores(self, key: int) -> None:
         """Remove what runs say of a customer, and its places in their lists, each by its key."""

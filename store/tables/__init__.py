@@ -24,7 +24,7 @@ from store.tables.scores import PublishedRun, RescoreRequest, Score, ScoringPart
 from store.tables.segments import SegmentCutoffs, SegmentMembership, SegmentPolicyVersion
 from store.tables.syncs import SyncedMember, SyncPoint
 from store.tables.targets import TargetSetVersion
-from store.tables.webhooks import OutboxEvent, WebhookDelivery, WebhookEndpoint
+from store.tables.webhooks import OutboxEvent, ToldScore, WebhookDelivery, WebhookEndpoint
 
 __all__ = [
     "ApiKey",
@@ -68,6 +68,7 @@ __all__ = [
     "SyncPoint",
     "SyncedMember",
     "TargetSetVersion",
+    "ToldScore",
     "TrainingRun",
     "WebhookDelivery",
     "WebhookEndpoint",

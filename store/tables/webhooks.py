@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from store.tables.base import Base
 
-__all__ = ["OutboxEvent", "WebhookDelivery", "WebhookEndpoint"]
+__all__ = ["OutboxEvent", "ToldScore", "WebhookDelivery", "WebhookEndpoint"]
 
 _COUNTED = BigInteger().with_variant(Integer, "sqlite")
 
@@ -90,3 +90,23 @@ class WebhookDelivery(Base):
     last_status: Mapped[int | None] = mapped_column(doc="HTTP status of the last answer; null where none came.")
     last_error: Mapped[str | None]
     delivered_at: Mapped[datetime | None]
+
+
+class ToldScore(Base):
+    """What an endpoint was told last of a customer's score, where the stored score is another by now.
+
+    Without a row the stored score is what was told last, or nothing was told and no other was stored since the endpoint
+    was made.
+    """
+
+    __tablename__ = "told_score"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    customer_key: Mapped[int] = mapped_column(ForeignKey("customer.id"), primary_key=True)
+    endpoint_id: Mapped[int] = mapped_column(ForeignKey("webhook_endpoint.id"), primary_key=True)
+    churn_probability: Mapped[float | None]
+    clv: Mapped[float | None]
+    value_at_risk: Mapped[float | None]
+    upsell_propensity: Mapped[float | None]
+    p_alive: Mapped[float | None]
+    expected_purchases: Mapped[float | None]

@@ -29,6 +29,7 @@ from store.tables import (
     RescoreRequest,
     Source,
     SourceActivity,
+    ToldScore,
 )
 from store.tables.base import to_microseconds
 from tests.store.builders import NOW, Scored, add_customers, add_endpoint, publish_run
@@ -82,6 +83,8 @@ def fill(database: Database) -> dict[str, int]:
     )
     record_published(database, now=lambda: NOW)
     _tell_more(database, keys[ANONYMOUS])
+    with database.write() as session:
+        session.add(ToldScore(customer_key=keys[ANNA], endpoint_id=1, churn_probability=0.625))
     return keys
 
 
@@ -177,6 +180,7 @@ def rows_of(database: Database, key: int) -> dict[str, int]:
             "segment_membership",
             "campaign_assignment",
             "contact",
+            "told_score",
         ):
             found[table] = session.scalar(text(f"SELECT count(*) FROM {table} WHERE customer_key = {key}")) or 0
         found["customer"] = session.scalar(text(f"SELECT count(*) FROM customer WHERE id = {key}")) or 0

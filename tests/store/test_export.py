@@ -53,6 +53,9 @@ def test_everything_that_is_held_is_exported(database: Database, asked_for: str)
         ("at_risk", "2024-05-01T00:00:00Z", None),
         ("high_value", "2024-05-02T00:00:00Z", None),
     ]
+    assert [(each["webhook"], each["churn_probability"], each["clv"]) for each in found["scores_told"]] == [
+        (1, 0.625, None)
+    ]
     assert found["campaign_assignments"] == [
         {"campaign": "spring", "arm": "contacted", "assigned_at": "2023-03-28T00:00:00Z"}
     ]

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from itertools import count
 
 import numpy as np
 import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from store.engine import Database
 from store.memberships import history, open_memberships, record_published
+from store.outbox import MODEL_PROMOTED, SEGMENT_ENTERED
 from store.scores import require_published_run
-from tests.store.builders import NOW, Scored, add_customers, publish_run, queue_run, write_scores
+from store.tables import ScoringRun
+from tests.store.builders import NOW, Scored, add_customers, add_endpoint, publish_run, queue_run, write_scores
 
 # Segment, when entered and by which run, when left and by which run.
 Stay = tuple[str, datetime, int, datetime | None, int | None]
@@ -61,6 +66,19 @@ def test_who_enters_leaves_and_enters_again_has_a_stay_each_with_its_dates_and_r
         "high_value": [True, False],
         "steady": [False, True],
     }
+
+
+def test_whom_a_run_does_not_know_leaves_its_segments_by_it(database: Database) -> None:
+    add_customers(database, ["ada", "bob", "cy"])
+    publish(database, {1: "new", 2: "new", 3: "at_risk high_value"}, day=0)
+    record_published(database, now=lambda: NOW)
+    second = publish(database, {2: "new"}, day=1)
+    record_published(database, now=lambda: NOW)
+    assert [[(stay[0], *stay[3:]) for stay in stays(database, key)] for key in (1, 2, 3)] == [
+        [("new", NOW + DAY, second)],
+        [("new", None, None)],
+        [("at_risk", NOW + DAY, second), ("high_value", NOW + DAY, second)],
+    ]
 
 
 def test_recording_twice_changes_nothing(database: Database) -> None:
@@ -120,6 +138,36 @@ def test_recording_that_is_cut_off_anywhere_and_called_again_ends_as_if_it_had_n
         expected: list[Stay] = [(segment, NOW + DAY, second, None, None) for segment in sorted(now - was)]
         expected += [(segment, NOW, first, *((None, None) if segment in now else ended)) for segment in sorted(was)]
         assert stays(database, key) == expected
+
+
+@pytest.mark.parametrize("telling_of_models", [0, 50])
+def test_a_transaction_records_as_many_customers_as_its_rows_allow_and_at_least_one(
+    database: Database, monkeypatch: pytest.MonkeyPatch, telling_of_models: int
+) -> None:
+    monkeypatch.setattr("store.memberships._CUSTOMERS_A_TRANSACTION", 10)
+    monkeypatch.setattr("store.memberships._ROWS_A_TRANSACTION", 7)
+    add_customers(database, [f"customer {key}" for key in range(1, 41)])
+    add_endpoint(database, [SEGMENT_ENTERED])
+    for _ in range(telling_of_models):
+        add_endpoint(database, [MODEL_PROMOTED])
+    segments = dict.fromkeys(range(1, 41), "new")
+    publish(database, segments, day=0)
+    record_published(database, now=lambda: NOW)
+    publish(database, segments | dict.fromkeys(range(31, 37), "steady"), day=1)
+
+    whole_write, reached = database.write, list[int]()
+
+    @contextmanager
+    def write() -> Iterator[Session]:
+        with whole_write() as session:
+            yield session
+            reached.append(session.scalar(select(ScoringRun.recorded_key).where(ScoringRun.id == 2)) or 0)
+
+    monkeypatch.setattr(database, "write", write)
+    record_published(database, now=lambda: NOW)
+    # Who moves leaves a segment, which nobody asks for, and enters another, which is told: 4 rows.
+    # Then ranges grow again.
+    assert reached == [10, 20, 30, 31, 32, 33, 34, 35, 37, 40, 40]
 
 
 def test_another_run_is_published_only_when_the_one_before_has_been_recorded(

@@ -48,10 +48,6 @@ def write(database: Database, *changes: Change) -> int:
         return Audience.of(connection).write(connection, changes, now=NOW)
 
 
-def changed(before: dict[str, float | None], after: dict[str, float | None]) -> Change:
-    return Change(SCORE_CHANGED, 1, {"before": before, "after": after})
-
-
 def record(database: Database) -> None:
     record_published(database, now=lambda: LATER)
 
@@ -81,33 +77,13 @@ def test_each_endpoint_is_told_of_what_it_asked_for(database: Database) -> None:
         assert {row.next_attempt_at for row in session.scalars(select(WebhookDelivery))} == {NOW}
 
 
-@pytest.mark.parametrize(
-    ("thresholds", "expected"),
-    [
-        ({}, [0, 4]),
-        ({"churn_probability": 0.3}, []),
-        ({"clv": 10}, [2, 4]),
-        ({"clv": 10, "churn_probability": 0.05}, [0, 1, 2, 4]),
-        ({"value_at_risk": 0}, []),
-    ],
-)
-def test_a_changed_score_is_told_from_the_thresholds_of_each_endpoint_on(
-    database: Database, thresholds: dict[str, float], expected: list[int]
-) -> None:
+def test_a_change_for_some_endpoints_comes_to_those_of_them_that_ask_for_it(database: Database) -> None:
     add_customers(database, ["ada"])
-    endpoint = add_endpoint(database, thresholds=thresholds)
-    other = add_endpoint(database, thresholds={"churn_probability": 10.0})
-    moves = [
-        changed({"churn_probability": 0.5, "clv": 5.0}, {"churn_probability": 0.4, "clv": 5.0}),
-        changed({"churn_probability": 0.5, "clv": 5.0}, {"churn_probability": 0.41, "clv": -4.0}),
-        changed({"churn_probability": None, "clv": 5.0}, {"churn_probability": 0.5, "clv": 15.0}),
-        changed({"churn_probability": 0.5, "clv": None}, {"churn_probability": None, "clv": 15.0}),
-        changed({"churn_probability": 0.1, "clv": 30.0}, {"churn_probability": 0.35, "clv": 10.0}),
-    ]
-    assert write(database, *moves) == len(expected)
-    assert [data for _, _, data in told(database)] == [moves[i].data for i in expected]
-    assert {row[0] for row in deliveries(database)} <= {endpoint}
-    assert other != endpoint
+    first, second, _ = add_endpoint(database), add_endpoint(database), add_endpoint(database)
+    disabled, of_models = add_endpoint(database, disabled_at=NOW), add_endpoint(database, [MODEL_PROMOTED])
+    assert write(database, Change(SCORE_CHANGED, 1, {}, [first, second, disabled, of_models])) == 1
+    assert write(database, Change(SCORE_CHANGED, 1, {}, [disabled, of_models])) == 0
+    assert deliveries(database) == [(first, 1, 1), (second, 1, 1)]
 
 
 def test_no_id_of_an_event_is_ever_given_again(database: Database) -> None:
@@ -206,7 +182,7 @@ class _CutOffError(Exception):
 def test_a_recording_that_is_cut_off_tells_nothing_twice_and_leaves_nothing_out(
     database: Database, monkeypatch: pytest.MonkeyPatch, cut: int
 ) -> None:
-    monkeypatch.setattr("store.memberships._CUSTOMERS_A_TRANSACTION", 24)  # 3 beside one endpoint
+    monkeypatch.setattr("store.memberships._CUSTOMERS_A_TRANSACTION", 3)  # 2 beside one endpoint
     keys = range(1, 12)
     add_customers(database, [f"customer {key}" for key in keys])
     add_endpoint(database)

@@ -23,7 +23,7 @@ from store.publishing import publish
 from store.rescore_requests import oldest, waiting
 from store.rescoring import Rescored, write_rescored
 from store.scores import SCORE_COLUMNS, require_published_run, stored_score
-from store.tables import Customer, OutboxEvent, RescoreRequest, Score, SegmentListing
+from store.tables import Customer, OutboxEvent, RescoreRequest, Score, SegmentListing, WebhookDelivery
 from tests.store.builders import (
     NOW,
     Scored,
@@ -36,6 +36,8 @@ from tests.store.builders import (
 )
 
 SECOND = timedelta(seconds=1)
+# By so many things that came, where the other endpoint is told of each.
+COARSE = 4
 
 
 def ask(database: Database, *keys: int, at: datetime = NOW) -> None:
@@ -67,10 +69,13 @@ def waiting_keys(database: Database) -> list[int]:
         return list(oldest(session, 100))
 
 
-def told(database: Database, key: int) -> list[tuple[str, Any]]:
+def told(database: Database, key: int, endpoint: int = 1) -> list[tuple[str, Any]]:
     with database.read() as session:
         rows = session.scalars(
-            select(OutboxEvent).where(OutboxEvent.customer_key == key).order_by(OutboxEvent.id)
+            select(OutboxEvent)
+            .join(WebhookDelivery, WebhookDelivery.event_id == OutboxEvent.id)
+            .where(WebhookDelivery.endpoint_id == endpoint, OutboxEvent.customer_key == key)
+            .order_by(WebhookDelivery.id)
         ).all()
     return [(row.kind, row.data if row.kind == SCORE_CHANGED else row.data["segment"]) for row in rows]
 
@@ -214,6 +219,7 @@ class _Shop:
         publish_run(database, self.scores(self.came))
         record_published(database, now=lambda: NOW)
         add_endpoint(database, thresholds={"churn_probability": 0.0005})
+        self.coarse = add_endpoint(database, [SCORE_CHANGED], thresholds={"churn_probability": COARSE / 1_000})
 
     def scores(self, keys: Sequence[int] | dict[int, int]) -> dict[int, Scored]:
         segments = ("steady", "at_risk high_value", "high_value", "dormant")
@@ -292,7 +298,8 @@ class _Shop:
 def test_whoever_is_at_work_in_whatever_order_each_change_is_told_once_and_ends_where_customers_are(
     database: Database, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
-    monkeypatch.setattr("store.memberships._CUSTOMERS_A_TRANSACTION", 16)  # 2 beside one endpoint
+    monkeypatch.setattr("store.memberships._CUSTOMERS_A_TRANSACTION", 4)
+    monkeypatch.setattr("store.memberships._ROWS_A_TRANSACTION", 7)
     shop = _Shop(database, monkeypatch, seed)
     for _ in range(120):
         shop.step()
@@ -319,6 +326,16 @@ def test_whoever_is_at_work_in_whatever_order_each_change_is_told_once_and_ends_
         assert before == [1.0, *after][: len(before)]
         assert [1.0, *after][-1] == shop.came[key]
         assert all(was < now for was, now in zip(before, after, strict=True))
+        # What is told of every change says what is to be told of the larger ones.
+        last, expected = 1.0, []
+        for value in after:
+            if value - last >= COARSE:
+                expected.append((last, value))
+                last = value
+        assert [
+            (data["before"]["value_at_risk"], data["after"]["value_at_risk"])
+            for _, data in told(database, key, shop.coarse)
+        ] == expected
     events_told: dict[str, int] = defaultdict(int)
     with database.read() as session:
         for kind in session.scalars(select(OutboxEvent.kind)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import select, text
@@ -15,15 +16,27 @@ from store.campaigns import NewCampaign, add_campaign
 from store.contacts import NewContact, add_contacts
 from store.customer_keys import find_customer, find_customers
 from store.engine import Database
+from store.erasure import hide_customer, resume_erasures
 from store.events import read_chunks, read_events
 from store.exceptions import UnknownCustomerError
 from store.ingest.live import LiveWriter
+from store.keyed_hash import KeyedHash
 from store.lists import iterate_segment, list_segment
 from store.memberships import history, record_published
+from store.outbox import SEGMENT_ENTERED, SEGMENT_LEFT, Audience
 from store.rescore_requests import forget_before_first_run
 from store.scores import stored_score
-from store.tables import CampaignAssignment, Contact, Customer, Score, SegmentListing
-from tests.store.builders import NOW, Scored, publish_run
+from store.tables import (
+    CampaignAssignment,
+    Contact,
+    Customer,
+    OutboxEvent,
+    Score,
+    SegmentListing,
+    ToldScore,
+    WebhookDelivery,
+)
+from tests.store.builders import NOW, Scored, add_endpoint, publish_run
 from tests.store.ingest.live_requests import (
     AT,
     RECEIVED_AT,
@@ -195,6 +208,104 @@ def test_whoever_was_merged_is_in_no_list_and_no_segment_any_more(writer: LiveWr
         assert {stay.left_at for stay in history(session, keys["v1"])} == {RECEIVED_AT}
         assert {stay.left_at for stay in history(session, keys["ada"])} == {None}
     assert [row.customer_id for row in iterate_segment(database, "at_risk", rows_a_page=1)] == ["ada", "ben"]
+
+
+@pytest.fixture
+def visitor_in_two(writer: LiveWriter, database: Database) -> int:
+    """A visitor v1 who is in two segments, and v2 who was never scored; the key of v1."""
+    writer.write([request(*(track(customer, message=customer) for customer in ("ada", "v1", "v2")))])
+    keys = {customer: key_of(database, customer) for customer in ("ada", "v1")}
+    forget_before_first_run(database, 1)
+    publish_run(database, {keys["ada"]: Scored("new"), keys["v1"]: Scored("new at_risk")})
+    record_published(database, now=lambda: NOW)
+    return keys["v1"]
+
+
+def told(database: Database) -> list[tuple[int, str, int | None, Any]]:
+    """To which endpoint, of what kind, of which customer, and what."""
+    query = select(WebhookDelivery, OutboxEvent).join(OutboxEvent, OutboxEvent.id == WebhookDelivery.event_id)
+    with database.read() as session:
+        rows = session.execute(query.order_by(WebhookDelivery.id)).all()
+    assert all(delivery.customer_key == event.customer_key for delivery, event in rows)
+    return [(delivery.endpoint_id, event.kind, event.customer_key, event.data) for delivery, event in rows]
+
+
+def test_an_id_that_is_merged_is_told_to_have_left_its_segments_and_what_it_was_told_goes(
+    writer: LiveWriter, database: Database, visitor_in_two: int
+) -> None:
+    endpoints = [add_endpoint(database), add_endpoint(database, [SEGMENT_LEFT])]
+    add_endpoint(database, [SEGMENT_ENTERED])
+    add_endpoint(database, disabled_at=NOW)
+    with database.write() as session:
+        for key in (visitor_in_two, key_of(database, "ada")):
+            session.add(ToldScore(customer_key=key, endpoint_id=1, clv=1.0))
+    writer.write([request(alias("v2", "ada"))])
+    assert told(database) == []
+    # Under an id that itself stands for another.
+    writer.write([request(alias("v1", "v2"))])
+    data = {
+        "customer_id": "v1",
+        "merged_into": "ada",
+        "model_version": None,
+        "policy_version": None,
+        "scoring_run_id": None,
+        "as_of": "2024-06-01T12:00:00Z",
+    }
+    assert told(database) == [
+        (endpoint, SEGMENT_LEFT, visitor_in_two, {**data, "segment": segment})
+        for segment in ("at_risk", "new")
+        for endpoint in endpoints
+    ]
+    with database.read() as session:
+        assert session.scalars(select(ToldScore.customer_key)).all() == [key_of(database, "ada")]
+    writer.write([request(alias("v1", "ada"))])
+    assert len(told(database)) == 4
+
+
+def test_without_an_endpoint_that_asks_for_leavers_a_merge_tells_nothing(
+    writer: LiveWriter, database: Database, visitor_in_two: int
+) -> None:
+    add_endpoint(database, [SEGMENT_ENTERED])
+    writer.write([request(alias("v1", "ada"))])
+    with database.read() as session:
+        assert session.scalars(select(OutboxEvent)).all() == []
+        assert {stay.left_at for stay in history(session, visitor_in_two)} == {RECEIVED_AT}
+
+
+def test_a_merge_that_ends_no_stay_does_not_ask_who_is_to_be_told(
+    writer: LiveWriter, database: Database, monkeypatch: pytest.MonkeyPatch, visitor_in_two: int
+) -> None:
+    def refuse(_: object) -> Audience:
+        raise AssertionError("asked")
+
+    monkeypatch.setattr("store.ingest.merging.Audience.of", refuse)
+    writer.write([request(alias("v2", "ada"))])
+    assert root_ids(database)["v2"] == "ada"
+    with pytest.raises(AssertionError, match="asked"):
+        writer.write([request(alias("v1", "ada"))])
+    assert root_ids(database)["v1"] == "v1"
+
+
+@pytest.mark.parametrize("erased", ["ada", "v1", "eve"])
+def test_what_was_told_of_a_merge_is_erased_with_the_customer(
+    writer: LiveWriter, database: Database, visitor_in_two: int, erased: str
+) -> None:
+    add_endpoint(database)
+    # First into ada, who is then merged herself.
+    writer.write([request(alias("v1", "ada"))])
+    writer.write([request(alias("ada", "eve"), track("eve", message="eve"))])
+    assert [(data["customer_id"], data["merged_into"]) for _, _, _, data in told(database)] == [
+        ("v1", "ada"),
+        ("v1", "ada"),
+        ("ada", "eve"),
+    ]
+    writer.close()
+    hide_customer(database, erased, KeyedHash(b"k" * 32), now=NOW + timedelta(days=60))
+    assert resume_erasures(database) == 0
+    with database.read() as session:
+        assert session.scalars(select(OutboxEvent)).all() == []
+        assert session.scalars(select(WebhookDelivery)).all() == []
+        assert session.scalars(select(Customer.customer_id)).all() == ["v2"]
 
 
 def test_a_history_of_ten_thousand_events_is_merged_in_a_second(writer: LiveWriter, database: Database) -> None:

@@ -94,6 +94,25 @@ def test_a_score_that_rises_in_small_steps_is_told_once_they_are_the_threshold_t
     assert n_rows(database) == 0
 
 
+def test_of_many_customers_each_is_told_against_its_own(database: Database) -> None:
+    keys = range(1, 1_301)
+    add_customers(database, [f"customer {key}" for key in keys])
+    endpoint = add_endpoint(database, [SCORE_CHANGED], {"clv": 2.0})
+    for step in (0.0, 1.0, 2.5):
+        # Every tenth stays as it is.
+        run(database, {key: Scored("steady", None, key + (step if key % 10 else 0.0), 0.5) for key in keys})
+        if step == 1.0:
+            assert n_rows(database) == 1_170
+    assert n_rows(database) == 0
+    assert told(database) == {
+        (endpoint, key): [
+            (numbers(clv=float(key), churn_probability=0.5), numbers(clv=key + 2.5, churn_probability=0.5))
+        ]
+        for key in keys
+        if key % 10
+    }
+
+
 @pytest.mark.parametrize(
     ("thresholds", "expected"),
     [

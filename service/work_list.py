@@ -30,7 +30,7 @@ class WorkListing:
     Attributes
     ----------
     as_of : datetime
-        From which recent contacts are counted back.
+        From which recent contacts are counted back, and at which campaigns may still hold customers out.
     budget : int or None
         Number of contacts.
     include_contacted : bool
@@ -47,7 +47,7 @@ class WorkListing:
     def rules(self, session: Session, policy: SegmentPolicy) -> WorkRules:
         """Read the rules of the list by a policy."""
         held_out = read_held_out(session, policy.held_out_share)
-        return WorkRules(held_out, self.contacted_since(policy), self.include_contacted)
+        return WorkRules(held_out, self.as_of, self.contacted_since(policy), self.include_contacted)
 
     def contacted_since(self, policy: SegmentPolicy) -> datetime | None:
         """Return from when on a contact is a recent one; None where the policy does not ask."""

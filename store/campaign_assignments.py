@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from sqlalchemy import func, select, tuple_, update
@@ -22,7 +22,17 @@ from store.held_out import HeldOut
 from store.scores import require_published_run
 from store.tables import Campaign, CampaignAssignment, Customer, SegmentListing
 
-__all__ = ["MOST_ASSIGNED", "Assigned", "RefusedRow", "assign", "assign_segment", "held_customers"]
+__all__ = [
+    "MOST_ASSIGNED",
+    "Assigned",
+    "Assignment",
+    "RefusedRow",
+    "assign",
+    "assign_segment",
+    "held_by_campaigns",
+    "held_customers",
+    "list_assignments",
+]
 
 MOST_ASSIGNED = 100_000
 
@@ -135,6 +145,50 @@ def assign_segment(database: Database, campaign: Campaign, held_out: HeldOut, *,
         session.execute(update(Campaign).where(Campaign.id == campaign.id).values(is_assigned=True))
         make_due(session, [campaign.id], at=now)
     return stored
+
+
+class Assignment(NamedTuple):
+    """In which arm a customer is, and since when."""
+
+    customer_key: int
+    customer_id: str
+    arm: str
+    assigned_at: datetime
+
+
+def list_assignments(session: Session, campaign_id: int, *, limit: int, after: int = 0) -> list[Assignment]:
+    """Return who is in which arm of a campaign, in order of keys, without those who have been merged or erased.
+
+    Parameters
+    ----------
+    session : Session
+    campaign_id : int
+    limit : int
+    after : int
+        The key of the last one before.
+    """
+    assignment = CampaignAssignment
+    rows = session.execute(
+        select(assignment.customer_key, Customer.customer_id, assignment.arm, assignment.assigned_at)
+        .join(Customer, Customer.id == assignment.customer_key)
+        .where(assignment.campaign_id == campaign_id, assignment.customer_key > after)
+        .where(Customer.merged_into.is_(None), Customer.erased_at.is_(None))
+        .order_by(assignment.customer_key)
+        .limit(limit)
+    )
+    return [Assignment(*row) for row in rows]
+
+
+def held_by_campaigns(session: Session, customer_keys: Sequence[int], *, as_of: datetime) -> set[int]:
+    """Return which of some customers a campaign holds out whose outcomes of them still count at an instant."""
+    assignment = CampaignAssignment
+    rows = session.execute(
+        select(assignment.customer_key, assignment.assigned_at, Campaign.outcome_days)
+        .join(Campaign, Campaign.id == assignment.campaign_id)
+        .where(assignment.customer_key.in_(customer_keys), assignment.arm == Campaign.held_out_arm)
+    )
+    # A window ends at a midnight.
+    return {key for key, at, days in rows if as_of < at + timedelta(days=days + 1)}
 
 
 def held_customers(session: Session, customer_ids: Sequence[str]) -> dict[str, int]:

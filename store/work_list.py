@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from sqlalchemy.orm import Session
 
+from store.campaign_assignments import held_by_campaigns
 from store.contacts import last_contacts
 from store.held_out import HeldOut
 
@@ -48,6 +49,8 @@ class WorkRules:
     ----------
     held_out : HeldOut
         Who may not.
+    as_of : datetime
+        Nor may whoever a campaign holds out whose outcomes still count then.
     contacted_since : datetime or None
         Nor may whoever was contacted since then; None where that does not matter.
     include_contacted : bool
@@ -55,6 +58,7 @@ class WorkRules:
     """
 
     held_out: HeldOut
+    as_of: datetime
     contacted_since: datetime | None
     include_contacted: bool = False
 
@@ -65,8 +69,10 @@ class WorkRules:
     def of(self, session: Session, customer_keys: Sequence[int]) -> list[Standing]:
         """Read how customers stand."""
         contacted: dict[int, datetime] = {}
-        if self.contacted_since is not None:
-            for start in range(0, len(customer_keys), _KEYS_A_STATEMENT):
-                some = customer_keys[start : start + _KEYS_A_STATEMENT]
+        by_campaigns: set[int] = set()
+        for start in range(0, len(customer_keys), _KEYS_A_STATEMENT):
+            some = customer_keys[start : start + _KEYS_A_STATEMENT]
+            by_campaigns |= held_by_campaigns(session, some, as_of=self.as_of)
+            if self.contacted_since is not None:
                 contacted |= last_contacts(session, some, since=self.contacted_since)
-        return [Standing(key in self.held_out, contacted.get(key)) for key in customer_keys]
+        return [Standing(key in self.held_out or key in by_campaigns, contacted.get(key)) for key in customer_keys]

@@ -15,6 +15,8 @@ from service.deps import Now, OpenDatabase, TheScorer, TheSettings
 from service.openapi import PROBLEMS, problems
 from service.parameters import CampaignId
 from service.schemas.campaigns import (
+    AssignmentOut,
+    AssignmentsAnswer,
     AssignmentsIn,
     CampaignEffectOut,
     CampaignIn,
@@ -27,10 +29,11 @@ from service.schemas.campaigns import (
     RowsTaken,
 )
 from store.api_keys import SEND_CONTACTS
-from store.campaign_assignments import Assigned, RefusedRow, assign, assign_segment
+from store.campaign_assignments import Assigned, RefusedRow, assign, assign_segment, list_assignments
 from store.campaigns import add_campaign, find_campaign, list_campaigns, make_due
 from store.contacts import NewContact, add_contacts
 from store.held_out import read_held_out
+from store.scores import require_published_run
 from store.tables import Campaign
 
 __all__ = ["router"]
@@ -42,6 +45,7 @@ _SEND = [needs(SEND_CONTACTS)]
 _ADMIN = [needs("admin")]
 _SENT = problems(400, 413, 415)
 _CAMPAIGNS_A_PAGE = 100
+_MOST_ASSIGNMENTS = 1_000
 # As of events, clocks may differ by so much.
 _AHEAD = timedelta(hours=24)
 
@@ -57,6 +61,9 @@ def make_campaign(
     Asked for again in the same words it is the same campaign, and goes on with what was cut off.
     """
     with database.write() as session:
+        if asked.assignment is None:
+            # Before there is a list nobody could be assigned, and the campaign would begin before its customers do.
+            require_published_run(session)
         new = new_campaign(session, asked, as_of=scorer.as_of())
         campaign = add_campaign(session, new, now=now)
         session.refresh(campaign)
@@ -95,6 +102,32 @@ def read_campaign(campaign_id: CampaignId, database: OpenDatabase) -> CampaignOu
     """Tell one campaign."""
     with database.read() as session:
         return CampaignOut.of(find_campaign(session, campaign_id))
+
+
+@router.get("/campaigns/{campaign_id}/assignments", dependencies=_READ, responses=problems(404))
+def read_assignments(
+    campaign_id: CampaignId,
+    database: OpenDatabase,
+    after: Annotated[int, Query(ge=0, le=2**31 - 1, description="`next_after` of the page before.")] = 0,
+    limit: Annotated[int, Query(ge=1, le=_MOST_ASSIGNMENTS, description="Customers a page.")] = _MOST_ASSIGNMENTS,
+) -> AssignmentsAnswer:
+    """Tell who is in which arm of a campaign, those held out among them."""
+    with database.read() as session:
+        held_out_arm = find_campaign(session, campaign_id).held_out_arm
+        found = list_assignments(session, campaign_id, limit=limit + 1, after=after)
+    shown = found[:limit]
+    return AssignmentsAnswer(
+        assignments=[
+            AssignmentOut(
+                customer_id=each.customer_id,
+                arm=each.arm,
+                held_out=each.arm == held_out_arm,
+                assigned_at=each.assigned_at,
+            )
+            for each in shown
+        ],
+        next_after=shown[-1].customer_key if len(found) > limit else None,
+    )
 
 
 @router.post("/campaigns/{campaign_id}/assignments", dependencies=_SEND, responses=_SENT | problems(404, 409))

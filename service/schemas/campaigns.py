@@ -63,6 +63,22 @@ class AssignmentsIn(_Strict):
     )
 
 
+class AssignmentOut(BaseModel):
+    """In which arm of a campaign a customer is."""
+
+    customer_id: str = Field(description="The customer.")
+    arm: str = Field(description="Name of the arm.")
+    held_out: bool = Field(description="Whether it is the one that is not to be contacted.")
+    assigned_at: datetime = Field(description="From when the customer's outcomes count.")
+
+
+class AssignmentsAnswer(BaseModel):
+    """Customers of a campaign, a page at a time."""
+
+    assignments: list[AssignmentOut] = Field(description="In an order that stays.")
+    next_after: int | None = Field(description="For `after` of the next page; null after the last.")
+
+
 class CampaignIn(_Strict):
     """A campaign to be made."""
 

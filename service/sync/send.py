@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from service.published_list import PublishedList, list_of_customers, read_published
 from service.sync.target import Row, SyncHead, Target
+from store.campaign_assignments import held_by_campaigns
 from store.engine import Database
 from store.held_out import read_held_out
 from store.listings import propensity_list
@@ -168,18 +169,22 @@ def _rows(session: Session, published: PublishedList, head: SyncHead, changes: C
     told = [_left(key, customer_id, head) for key, customer_id in changes.left.items()]
     keys = sorted(numbers)
     held_out = read_held_out(session, published.policy.held_out_share)
+    as_of = published.run.as_of
     for start in range(0, len(keys), ROWS_A_BATCH):
+        some = keys[start : start + ROWS_A_BATCH]
+        by_campaigns = set() if as_of is None else held_by_campaigns(session, some, as_of=as_of)
         query = (
             select(Score, Customer.customer_id)
             .join(Customer, Customer.id == Score.customer_key)
-            .where(Score.scoring_run_id == published.run.id, Score.customer_key.in_(keys[start : start + ROWS_A_BATCH]))
+            .where(Score.scoring_run_id == published.run.id, Score.customer_key.in_(some))
         )
         for score, customer_id in session.execute(query):
             action = "changed" if score.customer_key in changes.changed else "entered"
             if head.mode == "whole":
                 action = "member"
-            row = _row(action, customer_id, score, published, is_held_out=score.customer_key in held_out)
-            told.append(_Told(score.customer_key, numbers[score.customer_key], row))
+            key = score.customer_key
+            row = _row(action, customer_id, score, published, is_held_out=key in held_out or key in by_campaigns)
+            told.append(_Told(key, numbers[key], row))
     return sorted(told, key=lambda each: each.key)
 
 

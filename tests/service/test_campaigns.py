@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select, update
 
 from models.segments import SEGMENTS, SegmentPolicy
 from service.list_answers import TOTAL_COUNT
@@ -19,7 +19,7 @@ from service.sync.file_target import FileTarget
 from service.sync.send import send_segment
 from store import policies
 from store.ingest import EventMapping, ingest_events
-from store.tables import Campaign, CampaignAssignment, Contact, ScoringRun
+from store.tables import Campaign, CampaignAssignment, Contact, PublishedRun, ScoringRun
 from tests.service.conftest import Shop
 from tests.service.keys import make_keys
 from tests.service.shop import AS_OF, NOW, POLICY
@@ -102,6 +102,41 @@ def test_a_campaign_for_the_customers_at_risk_holds_a_share_out_and_is_made_once
     assert "still open" in effect["adoption"]["why"]
     assert [campaign["name"] for campaign in own_shop.get("/v1/campaigns")["campaigns"]] == ["Autumn"]
     assert own_shop.get(path)["effect_as_of"] == "2024-01-01T00:00:00Z"
+
+
+def test_whom_a_campaign_holds_out_is_told_and_marked_on_the_list_while_its_window_is_open(
+    own_shop: Shop, tmp_path: Path
+) -> None:
+    rows = [row["customer_id"] for row in listed(own_shop)]
+    assert not any(row["held_out"] for row in listed(own_shop))
+    made = send(own_shop, "/v1/campaigns", {"name": "Autumn", "held_out_share": 0.5}, 201)
+    path = f"/v1/campaigns/{made['campaign_id']}/assignments"
+    first = own_shop.get(path, limit=3)
+    rest = own_shop.get(path, after=first["next_after"])
+    assert rest["next_after"] is None
+    told = {each["customer_id"]: each for each in (*first["assignments"], *rest["assignments"])}
+    assert sorted(told) == sorted(rows)
+    out = {name for name, each in told.items() if each["held_out"]}
+    assert {each["arm"] for name, each in told.items() if name in out} == {"held_out"}
+    assert 0 < len(out) < len(rows)
+    assert {row["customer_id"] for row in listed(own_shop) if row["held_out"]} == out
+    path_of_file = tmp_path / "list.csv"
+    target = FileTarget(path_of_file)
+    send_segment(own_shop.database, "at_risk", target, difference=False, thresholds={}, now=lambda: NOW)
+    with path_of_file.open(newline="") as synced:
+        assert {row["customer_id"] for row in csv.DictReader(synced) if row["held_out"] == "yes"} == out
+    with own_shop.database.write() as session:
+        passed = AS_OF - timedelta(days=made["outcome_days"] + 1)
+        session.execute(update(CampaignAssignment).values(assigned_at=passed))
+    assert not any(row["held_out"] for row in listed(own_shop))
+    assert own_shop.client.get("/v1/campaigns/99/assignments").status_code == 404
+
+
+def test_before_the_first_scoring_no_campaign_is_left_behind(own_shop: Shop) -> None:
+    with own_shop.database.write() as session:
+        session.execute(delete(PublishedRun))
+    assert own_shop.client.post("/v1/campaigns", json={"name": "Autumn"}).status_code in (404, 409, 503)
+    assert own_shop.get("/v1/campaigns")["campaigns"] == []
 
 
 def test_windows_stay_open_until_what_is_stored_reaches_their_end(own_shop: Shop, tmp_path: Path) -> None:

@@ -189,7 +189,7 @@ def test_whoever_was_contacted_of_late_is_passed_over_and_everybody_else_keeps_t
     old = {100: contact("c000", contacted_at=NOW - timedelta(days=14, seconds=1))}
     add_contacts(database, told | old, latest=NOW, now=NOW)
     since = NOW - timedelta(days=14)
-    rules = WorkRules(NOBODY, since)
+    rules = WorkRules(NOBODY, NOW, since)
     shown = [number + 1 for number in range(30) if number not in contacted]
     found = _list(database, rules, limit=limit)
     assert [position for page in found for position in page] == shown
@@ -197,9 +197,9 @@ def test_whoever_was_contacted_of_late_is_passed_over_and_everybody_else_keeps_t
     for budget in (0, 1, 2, 3, 11, 12):
         found = _list(database, rules, limit=limit, budget=budget)
         assert [position for page in found for position in page] == shown[:budget]
-    everybody = _list(database, WorkRules(NOBODY, since, include_contacted=True), limit=limit)
+    everybody = _list(database, WorkRules(NOBODY, NOW, since, include_contacted=True), limit=limit)
     assert [position for page in everybody for position in page] == list(range(1, 31))
-    never = _list(database, WorkRules(NOBODY, None), limit=limit)
+    never = _list(database, WorkRules(NOBODY, NOW, None), limit=limit)
     assert [position for page in never for position in page] == list(range(1, 31))
 
 
@@ -207,7 +207,7 @@ def test_a_budget_counts_those_who_may_be_contacted_and_shows_who_is_held_out(da
     keys = shop(database)
     with database.read() as session:
         held_out = read_held_out(session, 0.5)
-    rules = WorkRules(held_out, NOW, include_contacted=True)
+    rules = WorkRules(held_out, NOW, NOW, include_contacted=True)
     add_contacts(database, {0: contact("c000"), 1: contact("c005")}, latest=NOW, now=NOW)
     for limit in (2, 50):
         rows: list[ScoreRow] = []

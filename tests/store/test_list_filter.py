@@ -237,7 +237,7 @@ def test_a_filter_and_the_rules_of_a_list_to_be_worked_down_leave_out_what_both_
         counted += not is_held_out and not is_contacted
         if (include_contacted or not is_contacted) and (where is None or _is_wanted(row, where)):
             expected.append((row.position, row.customer_id, is_held_out, NOW if is_contacted else None))
-    rules = WorkRules(held_out, NOW, include_contacted)
+    rules = WorkRules(held_out, NOW, NOW, include_contacted)
     short = patch.object(lists, "_ROWS_A_SHORT_LOOK", look)
     with short, patch.object(lists, "_ROWS_A_LOOK", look), patch.object(lists, "MOST_ROWS_LOOKED_AT", most):
         pages = _pages(shop, "steady", where, rules=rules, limit=limit, budget=budget)

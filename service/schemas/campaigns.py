@@ -18,6 +18,8 @@ __all__ = [
     "AdoptionOut",
     "ArmOut",
     "AssignmentIn",
+    "AssignmentOut",
+    "AssignmentsAnswer",
     "AssignmentsIn",
     "CampaignEffectOut",
     "CampaignIn",

@@ -19,7 +19,7 @@ from store.handing_over import hand_over
 from store.outbox import Audience
 from store.scores import published_run
 from store.tables import PublishedRun, RescoreRequest, Score, ScoringRun, SegmentMembership
-from store.transitions import STAYING, ScoredBy, Transition, numbers_of, write_transitions
+from store.transitions import ScoredBy, Transition, numbers_of, read_stays, write_transitions
 
 __all__ = ["history", "needed_runs", "open_memberships", "record_published"]
 
@@ -45,11 +45,10 @@ def open_memberships(session: Session, customer_keys: NDArray[np.int64]) -> Mapp
     """
     position = {key: i for i, key in enumerate(customer_keys.tolist())}
     members: dict[str, NDArray[np.bool_]] = defaultdict(lambda: np.zeros(len(position), dtype=np.bool_))
-    for some in conditions(list(position)):
-        for rows in read_blocks(session, f"SELECT customer_key, segment {STAYING} AND customer_key {some}"):
-            for key, segment in rows:
-                if key in position:
-                    members[segment][position[key]] = True
+    for key, stays in read_stays(session, conditions(list(position))).items():
+        if key in position:
+            for segment in stays:
+                members[segment][position[key]] = True
     return dict(members)
 
 
@@ -121,6 +120,7 @@ def needed_runs(session: Session) -> set[int]:
     return needed
 
 
+_SCORED = "SELECT customer_key, segment, segments, rescored_at FROM score WHERE"
 _NOWHERE = Transition("", "", None, None)
 
 
@@ -138,21 +138,22 @@ class _Recording(NamedTuple):
         requested = session.scalars(select(request).where(request.between(low, high))).all()
         before = numbers_of(session, self.replaced_run_id, of_range) if audience.of_scores else {}
         after = numbers_of(session, run_id, of_range) if audience.of_scores else {}
-        scored = select(Score.customer_key, Score.segment, Score.segments, Score.rescored_at)
-        rows = session.execute(scored.where(Score.scoring_run_id == run_id, of_range)).all()
-        staying = f"SELECT DISTINCT customer_key {STAYING} AND customer_key {between(low, high)}"
+        which = between(low, high)
+        stays = read_stays(session, [which])
         # Whom the run does not know is in no segment any more.
-        transitions = {key: _NOWHERE for block in read_blocks(session, staying) for (key,) in block}
+        transitions = dict.fromkeys(stays, _NOWHERE)
         again = []
-        for key, segment, segments, rescored_at in rows:
-            transitions[key] = Transition(segment, segments, before.get(key), after.get(key))
-            if rescored_at is not None:
-                again.append(key)
+        for rows in read_blocks(session, f"{_SCORED} scoring_run_id = {run_id} AND customer_key {which}"):
+            for key, segment, segments, rescored_at in rows:
+                transitions[key] = Transition(segment, segments, before.get(key), after.get(key))
+                if rescored_at is not None:
+                    again.append(key)
         for key in (*requested, *again):
             transitions.pop(key, None)
         held, next_key = write_transitions(
             session,
             transitions,
+            stays,
             scored_by=self.scored_by,
             as_of=self.as_of,
             now=now,

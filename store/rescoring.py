@@ -14,6 +14,7 @@ from sqlalchemy import delete, select, tuple_
 from sqlalchemy.orm import Session
 
 from store.bulk_load import load
+from store.customer_keys import conditions
 from store.engine import Database
 from store.listings import PLACED_BY, places_of
 from store.outbox import NUMBERS_TOLD, Audience, Numbers
@@ -27,6 +28,7 @@ from store.transitions import (
     Transition,
     hold_customers,
     numbers_of,
+    read_stays,
     write_transitions,
 )
 
@@ -145,6 +147,7 @@ def _replace(
             key: Transition(segment, segments, before.get(key), after[key])
             for key, segment, segments in zip(keys.tolist(), columns["segment"], columns["segments"], strict=True)
         },
+        read_stays(session, conditions(keys.tolist())),
         scored_by=ScoredBy(rescored.run_id, run.model_version, run.policy_version),
         as_of=rescored.as_of,
         now=now,

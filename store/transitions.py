@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from functools import cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, select, update
@@ -12,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from store.bulk_load import load
 from store.bulk_read import read_blocks
-from store.customer_keys import conditions
+from store.customer_keys import among
 from store.outbox import (
     NUMBERS_TOLD,
     SCORE_CHANGED,
@@ -23,13 +25,27 @@ from store.outbox import (
     Numbers,
     as_told,
 )
-from store.tables import Customer, Score, ScoringRun, SegmentMembership
+from store.tables import Score, ScoringRun, SegmentMembership
 from store.tables.base import to_microseconds
 from store.told_scores import compare
 
-__all__ = ["STAYING", "ScoredBy", "Transition", "Written", "hold_customers", "numbers_of", "write_transitions"]
+__all__ = [
+    "ScoredBy",
+    "Stays",
+    "Transition",
+    "Written",
+    "hold_customers",
+    "numbers_of",
+    "read_stays",
+    "write_transitions",
+]
 
-STAYING = "FROM segment_membership WHERE left_at IS NULL"
+# Of each customer who is in any, the segments that it is in now, with the id of the stay.
+Stays = Mapping[int, Mapping[str, int]]
+
+_CUSTOMERS = "SELECT id, customer_id, merged_into, erased_at FROM customer WHERE id"
+_STAYS = "SELECT customer_key, segment, id FROM segment_membership WHERE left_at IS NULL AND customer_key"
+_NOWHERE: Mapping[str, int] = {}
 _ENTERED = ("customer_key", "segment", "entered_at", "entered_run_id")
 _KEYS_A_STATEMENT = 5_000
 
@@ -92,13 +108,13 @@ def hold_customers(session: Session, keys: Iterable[int]) -> dict[int, str]:
         Without those who have been merged or erased.
     """
     wanted = sorted(set(keys))
+    lock = "" if session.connection().dialect.name == "sqlite" else "FOR KEY SHARE"
     held: dict[int, str] = {}
     for start in range(0, len(wanted), _KEYS_A_STATEMENT):
-        some = wanted[start : start + _KEYS_A_STATEMENT]
-        query = select(Customer.id, Customer.customer_id, Customer.merged_into, Customer.erased_at)
-        query = query.where(Customer.id.in_(some)).order_by(Customer.id).with_for_update(read=True, key_share=True)
-        # Whether they are merged or erased is looked at once they are held.
-        held |= {key: name for key, name, into, erased in session.execute(query) if into is None and erased is None}
+        some = among(wanted[start : start + _KEYS_A_STATEMENT])
+        for rows in read_blocks(session, f"{_CUSTOMERS} {some} ORDER BY id {lock}"):
+            # Whether they are merged or erased is looked at once they are held.
+            held |= {key: name for key, name, into, erased_at in rows if into is None and erased_at is None}
     return held
 
 
@@ -111,9 +127,20 @@ def numbers_of(session: Session, run_id: int | None, which: ColumnElement[bool])
     return {key: dict(zip(NUMBERS_TOLD, numbers, strict=True)) for key, *numbers in rows}
 
 
+def read_stays(session: Session, which: Iterable[str]) -> Stays:
+    """Return the open stays of customers who meet any of some conditions on `customer_key`."""
+    stays: dict[int, dict[str, int]] = defaultdict(dict)
+    for condition in which:
+        for rows in read_blocks(session, f"{_STAYS} {condition}"):
+            for key, segment, stay in rows:
+                stays[key][segment] = stay
+    return stays
+
+
 def write_transitions(
     session: Session,
     transitions: Mapping[int, Transition],
+    stays: Stays,
     *,
     scored_by: ScoredBy,
     as_of: datetime,
@@ -130,6 +157,8 @@ def write_transitions(
         Of a short transaction that holds the published run.
     transitions : mapping of key to Transition
         Of customers who may have been merged or erased since: of these nothing is written.
+    stays : Stays
+        The open ones of all these customers, as read in the same transaction.
     scored_by : ScoredBy
         What gave the scores.
     as_of : datetime
@@ -146,26 +175,31 @@ def write_transitions(
     -------
     Written
     """
-    was_in = _stays(session, transitions)
-    now_in = {(key, segment) for key, each in transitions.items() for segment in each.segments.split()}
+    leaving: list[tuple[int, str]] = []
+    entering: list[tuple[int, str]] = []
+    for key, transition in transitions.items():
+        was_in, is_in = stays.get(key, _NOWHERE).keys(), _segments(transition.segments)
+        if was_in != is_in:
+            leaving += [(key, segment) for segment in was_in - is_in]
+            entering += [(key, segment) for segment in is_in - was_in]
     compared = compare(session, {key: (each.before, each.after) for key, each in transitions.items()}, audience)
     n_rows = compared.n_rows()
-    for kind, moves in ((SEGMENT_LEFT, was_in.keys() - now_in), (SEGMENT_ENTERED, now_in - was_in.keys())):
+    for kind, moves in ((SEGMENT_LEFT, leaving), (SEGMENT_ENTERED, entering)):
         rows_a_move = 1 + audience.n_rows(kind)
         for key, _ in moves:
             n_rows[key] += rows_a_move
     next_key = _first_beyond(n_rows, most_rows)
     concerned = n_rows.keys() | set(also_hold)
     held = hold_customers(session, (key for key in concerned if next_key is None or key < next_key))
-    left = sorted(place for place in was_in.keys() - now_in if place[0] in held)
+    left = sorted(place for place in leaving if place[0] in held)
     if left:
         session.execute(
             update(SegmentMembership)
-            .where(SegmentMembership.id.in_([was_in[place] for place in left]))
+            .where(SegmentMembership.id.in_([stays[key][segment] for key, segment in left]))
             .values(left_at=as_of, left_run_id=scored_by.run_id)
             .execution_options(synchronize_session=False)
         )
-    entered = sorted(place for place in now_in - was_in.keys() if place[0] in held)
+    entered = sorted(place for place in entering if place[0] in held)
     if entered:
         keys, segments = zip(*entered, strict=True)
         of_all = [[value] * len(entered) for value in (to_microseconds(as_of), scored_by.run_id)]
@@ -204,12 +238,7 @@ def _first_beyond(n_rows: Mapping[int, int], most: float) -> int | None:
     return None
 
 
-def _stays(session: Session, of: Mapping[int, Transition]) -> dict[tuple[int, str], int]:
-    """Return the open stays of customers: by customer and segment the id."""
-    return {(key, segment): stay for key, segment, stay in _rows(session, "customer_key, segment, id", of) if key in of}
-
-
-def _rows(session: Session, columns: str, keys: Iterable[int]) -> Iterator[tuple[Any, ...]]:
-    for some in conditions(list(keys)):
-        for rows in read_blocks(session, f"SELECT {columns} {STAYING} AND customer_key {some}"):
-            yield from rows
+@cache
+def _segments(joined: str) -> frozenset[str]:
+    """Return segments by their names, separated by spaces: of a million customers hardly more than a dozen differ."""
+    return frozenset(joined.split())

@@ -17,11 +17,11 @@ from rich.table import Table
 from cli.console import console, fail, now, opened
 from models.campaign_effect import ArmEffect
 from models.share_intervals import Interval
-from service.campaigns import new_campaign
-from service.schemas.campaigns import CampaignIn, ContactIn
+from service.campaigns import held_out_by_policy, in_words, judge_contacts, new_campaign
+from service.schemas.campaigns import CampaignIn
 from store.campaign_assignments import RefusedRow, assign_segment
-from store.campaigns import add_campaign, find_campaign, list_campaigns
-from store.contacts import ContactsTaken, NewContact, add_contacts
+from store.campaigns import add_campaign, campaign_called, find_campaign, list_campaigns
+from store.contacts import ContactsTaken, add_contacts
 from store.held_out import read_held_out
 from training.measure import measure_campaign
 
@@ -59,16 +59,16 @@ def add(
     try:
         asked = CampaignIn.model_validate(told)
     except ValidationError as error:
-        fail(_in_words(error))
+        fail(in_words(error, whole="campaign"))
     with opened() as (settings, database):
         with database.write() as session:
             new = new_campaign(session, asked, as_of=settings.as_of or now())
             campaign = add_campaign(session, new, now=now())
-            held_out = read_held_out(session, new.held_out_share or 0.0)
+            held_out = read_held_out(session, campaign.held_out_share or 0.0)
         n = 0 if campaign.is_assigned else assign_segment(database, campaign, held_out, now=now())
     console.print(
-        f"Campaign {campaign.id} is for {n:,} more customers, {new.held_out_share:.0%} of them held out; counts: "
-        f"{new.outcome_event or 'a purchase'} within {new.outcome_days} days.",
+        f"Campaign {campaign.id} is for {n:,} more customers, {campaign.held_out_share:.0%} of them held out; counts: "
+        f"{campaign.outcome_event or 'a purchase'} within {campaign.outcome_days} days.",
         markup=False,
     )
 
@@ -97,7 +97,7 @@ def show() -> None:
 @campaigns_app.command("effect")
 def effect(campaign: Annotated[str, typer.Argument(help="Its number or its name.")]) -> None:
     """Count what a campaign did now, and show it against the customers held out."""
-    named = int(campaign) if campaign.isdecimal() and len(campaign) < 10 else campaign
+    named = campaign_called(campaign)
     with opened() as (settings, database):
         found = measure_campaign(database, settings, named, now=now())
         with database.read() as session:
@@ -124,21 +124,21 @@ def add_file(
     ],
 ) -> None:
     """Store the contacts of a CSV file, each once; those that can't be taken are named."""
-    stored = already_there = 0
+    stored = already_there = held_out = 0
     refused: list[RefusedRow] = []
     with opened() as (settings, database):
         latest = max(now(), settings.as_of or now()) + timedelta(hours=24)
+        with database.read() as session:
+            held_out_now = held_out_by_policy(session)
         for rows in _blocks(file):
-            contacts: dict[int, NewContact] = {}
-            for line, told in rows:
-                try:
-                    contacts[line] = NewContact(**ContactIn.model_validate(told).model_dump())
-                except ValidationError as error:
-                    refused.append(RefusedRow(line, "invalid", _in_words(error)))
-            taken: ContactsTaken = add_contacts(database, contacts, latest=latest, now=now())
+            contacts, invalid = judge_contacts(rows)
+            taken: ContactsTaken = add_contacts(database, contacts, held_out_now, latest=latest, now=now())
             stored, already_there = stored + taken.stored, already_there + taken.already_there
-            refused += taken.refused
+            held_out += len(taken.held_out)
+            refused += [*invalid, *taken.refused]
     console.print(f"{file.name}: stored {stored:,} + already there {already_there:,} + rejected {len(refused):,}")
+    if held_out:
+        console.print(f"{held_out:,} went to customers who are held out, which blurs what the campaign did.")
     for row in sorted(refused)[:_REFUSALS_SHOWN]:
         console.print(f"  line {row.row:,}: {row.reason}", markup=False)
 
@@ -149,7 +149,10 @@ def _blocks(file: Path) -> Iterator[list[tuple[int, dict[str, Any]]]]:
         block: list[tuple[int, dict[str, Any]]] = []
         try:
             for row in (reader := csv.DictReader(opened_file)):
-                block.append((reader.line_num, {str(name): cell for name, cell in row.items() if cell}))
+                told: dict[str, Any] = {str(name): cell for name, cell in row.items() if cell}
+                if "campaign" in told:
+                    told["campaign"] = campaign_called(told["campaign"])
+                block.append((reader.line_num, told))
                 if len(block) == _CONTACTS_AT_ONCE:
                     yield block
                     block = []
@@ -191,11 +194,4 @@ def _sample(arm: ArmEffect) -> str:
     return (
         f"{arm.tally.arm}: to tell {points} from chance it takes {needed}; {sample.contacted_missing:,} and "
         f"{sample.held_out_missing:,} are missing."
-    )
-
-
-def _in_words(error: ValidationError) -> str:
-    return "; ".join(
-        f"{'.'.join(map(str, item['loc'])) or 'campaign'}: {item['msg'][:1].lower()}{item['msg'][1:]}"
-        for item in error.errors(include_input=False, include_url=False)
     )

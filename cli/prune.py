@@ -23,20 +23,37 @@ def prune(
             min=1, max=36_500, help="Delete what is older than so many days; REGULARS_RETENTION_DAYS without it."
         ),
     ] = None,
+    runs_older_than_days: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=36_500,
+            help="Delete what scoring runs said that are older than so many days, and nothing else; "
+            "REGULARS_RUN_RETENTION_DAYS without either.",
+        ),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count what would be deleted.")] = False,
 ) -> None:
     """Delete old events, superseded attributes, old rejected rows and what old scoring runs say of customers."""
     with opened() as (settings, database):
-        days = older_than_days or settings.retention_days
-        if days is None:
-            fail("How old is too old? Give --older-than-days, or set REGULARS_RETENTION_DAYS.")
-        before = now() - timedelta(days=days)
-        with progress_bar("Looking for old events") as progress:
-            pruned = delete_before(database, before=before, dry_run=dry_run, progress=progress)
+        days, run_days = older_than_days, runs_older_than_days
+        if days is None and run_days is None:
+            days, run_days = settings.retention_days, settings.run_retention_days
+        if days is None and run_days is None:
+            fail(
+                "How old is too old? Give --older-than-days or --runs-older-than-days, or set REGULARS_RETENTION_DAYS "
+                "or REGULARS_RUN_RETENTION_DAYS."
+            )
+        before, runs_before = (None if each is None else now() - timedelta(days=each) for each in (days, run_days))
+        with progress_bar("Looking for what is old") as progress:
+            pruned = delete_before(database, before=before, runs_before=runs_before, dry_run=dry_run, progress=progress)
     table = Table(box=SIMPLE_HEAD)
     table.add_column("what")
     table.add_column("would be deleted" if dry_run else "deleted", justify="right")
     for field in fields(pruned):
         table.add_row(field.name.replace("_", " "), f"{getattr(pruned, field.name):,}")
     console.print(table)
-    console.print(f"Older than {before:%Y-%m-%d %H:%M} UTC.")
+    if before is not None:
+        console.print(f"Older than {before:%Y-%m-%d %H:%M} UTC.")
+    if runs_before is not None:
+        console.print(f"Scoring runs older than {runs_before:%Y-%m-%d %H:%M} UTC.")

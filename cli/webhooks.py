@@ -13,9 +13,10 @@ from rich.table import Table
 
 from cli.console import console, err_console, fail, now, opened, within_calendar
 from store import webhook_deliveries, webhooks
+from store.outbox import KINDS
 from store.tables import WebhookEndpoint
 from store.webhook_deliveries import DeliveryStatus
-from store.webhook_request import KINDS, THRESHOLD_COLUMNS, WebhookRequest
+from store.webhook_request import THRESHOLD_COLUMNS, WebhookRequest
 
 __all__ = ["webhooks_app"]
 
@@ -109,12 +110,13 @@ def deliveries(
     with opened() as (_, database), database.read() as session:
         page = webhook_deliveries.list_deliveries(session, webhook, limit=limit, status=status)
     table = Table(box=SIMPLE_HEAD)
-    for header in ("delivery", "event", "occurred", "status", "attempts", "next", "answer"):
-        table.add_column(header, no_wrap=header != "answer")
+    for header in ("delivery", "event", "customer", "occurred", "status", "attempts", "next", "answer"):
+        table.add_column(header, no_wrap=header not in {"customer", "answer"})
     for delivery, event in page.rows:
         table.add_row(
             str(delivery.id),
             event.kind,
+            escape(str(event.data.get("customer_id") or "")),
             _minute(event.occurred_at),
             delivery.status,
             str(delivery.attempts),
@@ -127,12 +129,12 @@ def deliveries(
 @webhooks_app.command("replay")
 def replay(
     webhook: _Webhook,
-    delivery: Annotated[int | None, typer.Option(min=1, max=2**63 - 1, help="One delivery, dead or delivered.")] = None,
+    delivery: Annotated[int | None, typer.Option(min=1, max=2**63 - 1, help="One delivery, of any status.")] = None,
     since: Annotated[
         datetime | None, typer.Option(help="All dead ones whose change is not older than this, in UTC.")
     ] = None,
 ) -> None:
-    """Send deliveries once more: one, or all dead ones since an instant."""
+    """Send deliveries at once: one, or once more all dead ones since an instant."""
     if (delivery is None) == (since is None):
         fail("Expected either --delivery or --since.")
     with opened() as (_, database):

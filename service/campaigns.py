@@ -1,21 +1,27 @@
-"""What a campaign that is asked for is to be, and a measured save rate put into the policy by hand."""
+"""What a campaign or a contact that is told is to be, and a measured save rate put into the policy by hand."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import Any
 
+from pydantic import ValidationError
 from sqlalchemy.orm import Session
 
 from models.campaign_effect import CampaignEffect
 from models.save_rate import judge_save_rate, with_measured
 from models.segments import SegmentPolicy
-from service.schemas.campaigns import CampaignIn
+from service.schemas.campaigns import CampaignIn, ContactIn
 from store import policies, registry
+from store.campaign_assignments import RefusedRow
 from store.campaigns import HELD_OUT, NewCampaign, adopt
+from store.contacts import NewContact
 from store.exceptions import StoreError
+from store.held_out import HeldOut, read_held_out
 from store.tables import Campaign
 
-__all__ = ["adopt_measured", "new_campaign"]
+__all__ = ["adopt_measured", "held_out_by_policy", "in_words", "judge_contacts", "new_campaign"]
 
 _OUTCOME_DAYS = 90
 
@@ -23,8 +29,10 @@ _OUTCOME_DAYS = 90
 def new_campaign(session: Session, asked: CampaignIn, *, as_of: datetime) -> NewCampaign:
     """Return what is asked for, with what is left open as the policy and the model in use have it."""
     held_out_share = asked.held_out_share
+    left_open = {"outcome_days"} if asked.outcome_days is None else set()
     if asked.assignment is None and held_out_share is None:
         held_out_share = _policy(session).held_out_share
+        left_open.add("held_out_share")
     return NewCampaign(
         name=asked.name,
         segment=asked.segment,
@@ -34,7 +42,35 @@ def new_campaign(session: Session, asked: CampaignIn, *, as_of: datetime) -> New
         held_out_share=held_out_share,
         most_customers=asked.most_customers,
         assigned_at=asked.assigned_at or as_of,
+        left_open=frozenset(left_open),
     )
+
+
+def judge_contacts(told: Iterable[tuple[int, Mapping[str, Any]]]) -> tuple[dict[int, NewContact], list[RefusedRow]]:
+    """Read contacts, each by itself: by the numbers told with them, those that can be taken, and why others can't."""
+    contacts: dict[int, NewContact] = {}
+    refused: list[RefusedRow] = []
+    for index, fields in told:
+        try:
+            contact = ContactIn.model_validate(fields)
+        except ValidationError as error:
+            refused.append(RefusedRow(index, "invalid", in_words(error, whole="contact")))
+        else:
+            contacts[index] = NewContact(**contact.model_dump())
+    return contacts, refused
+
+
+def in_words(error: ValidationError, *, whole: str) -> str:
+    """Say what is wrong with what was told, without repeating it, which may be long."""
+    return "; ".join(
+        f"{'.'.join(map(str, item['loc'])) or whole}: {item['msg'][:1].lower()}{item['msg'][1:]}"
+        for item in error.errors(include_input=False, include_url=False)
+    )
+
+
+def held_out_by_policy(session: Session) -> HeldOut:
+    """Read who is held out by the policy in force."""
+    return read_held_out(session, _policy(session).held_out_share)
 
 
 def adopt_measured(session: Session, campaign: Campaign, *, now: datetime) -> None:

@@ -31,6 +31,7 @@ __all__ = [
     "assign_segment",
     "held_by_campaigns",
     "held_customers",
+    "held_in_campaigns",
     "list_assignments",
 ]
 
@@ -87,11 +88,11 @@ def assign(
         The campaign would have more customers than it may.
     """
     with database.read() as session:
-        query = select(func.count()).select_from(CampaignAssignment)
-        there = session.scalar(query.where(CampaignAssignment.campaign_id == campaign_id)) or 0
-    if there + len(rows) > MOST_ASSIGNED:
+        there = _n_assigned(session, campaign_id)
+        new = len(rows) if there + len(rows) <= MOST_ASSIGNED else _n_new(session, campaign_id, rows)
+    if there + new > MOST_ASSIGNED:
         raise CampaignExistsError(
-            f"Expected at most {MOST_ASSIGNED:,} customers in a campaign; it has {there:,}, and {len(rows):,} came. "
+            f"Expected at most {MOST_ASSIGNED:,} customers in a campaign; it has {there:,}, and {new:,} more came. "
             "Make several campaigns, each with a held-out arm."
         )
     stored = already_there = 0
@@ -111,7 +112,8 @@ def assign(
 def assign_segment(database: Database, campaign: Campaign, held_out: HeldOut, *, now: datetime) -> int:
     """Store the customers of a campaign's segment, from the top of the list; return how many were new.
 
-    Cut off, it is done again from the beginning, and stores nothing twice.
+    Cut off, it is done again from the beginning, and stores nothing twice, nor more customers than were asked for,
+    though another run be published by then.
 
     Parameters
     ----------
@@ -121,26 +123,33 @@ def assign_segment(database: Database, campaign: Campaign, held_out: HeldOut, *,
     held_out : HeldOut
     now : datetime
     """
-    left = min(campaign.most_customers or MOST_ASSIGNED, MOST_ASSIGNED)
+    most = min(campaign.most_customers or MOST_ASSIGNED, MOST_ASSIGNED)
     with database.read() as session:
         run_id = require_published_run(session).id
+        left = most - _n_assigned(session, campaign.id)
     stored, last = 0, None
-    while left:
+    while left > 0:
         place = tuple_(SegmentListing.rank_value, SegmentListing.customer_key)
         query = (
             select(SegmentListing.rank_value, SegmentListing.customer_key)
             .where(SegmentListing.scoring_run_id == run_id, SegmentListing.segment == campaign.segment)
             .order_by(SegmentListing.rank_value.desc(), SegmentListing.customer_key.desc())
-            .limit(min(left, _ROWS_A_TRANSACTION))
+            .limit(_ROWS_A_TRANSACTION)
         )
         with database.write() as session:
             found = session.execute(query if last is None else query.where(place < tuple_(*last))).all()
-            keys = _locked(session, [row.customer_key for row in found])
-            new = {key: HELD_OUT if key in held_out else CONTACTED for key in sorted(keys)}
-            stored += len(_insert(session, campaign.id, new, campaign.assigned_at))
+            listed = [row.customer_key for row in found]
+            there = _assigned_among(session, campaign.id, listed)
+            keys = _locked(session, [key for key in listed if key not in there])
+            # Several may be at it at once; customers are locked before campaigns, as everybody does who locks both.
+            session.execute(select(Campaign.id).where(Campaign.id == campaign.id).with_for_update())
+            left = max(most - _n_assigned(session, campaign.id), 0)
+            chosen = sorted([key for key in listed if key in keys][:left])
+            new = {key: HELD_OUT if key in held_out else CONTACTED for key in chosen}
+            n_new = len(_insert(session, campaign.id, new, campaign.assigned_at))
         if not found:
             break
-        left, last = left - len(found), tuple(found[-1])
+        stored, left, last = stored + n_new, left - n_new, tuple(found[-1])
     with database.write() as session:
         session.execute(update(Campaign).where(Campaign.id == campaign.id).values(is_assigned=True))
         make_due(session, [campaign.id], at=now)
@@ -191,6 +200,17 @@ def held_by_campaigns(session: Session, customer_keys: Sequence[int], *, as_of: 
     return {key for key, at, days in rows if as_of < at + timedelta(days=days + 1)}
 
 
+def held_in_campaigns(session: Session, customer_keys: Sequence[int]) -> set[tuple[int, int]]:
+    """Return by which campaigns some customers are held out, or were: pairs of customer and campaign."""
+    assignment = CampaignAssignment
+    rows = session.execute(
+        select(assignment.customer_key, assignment.campaign_id)
+        .join(Campaign, Campaign.id == assignment.campaign_id)
+        .where(assignment.customer_key.in_(customer_keys), assignment.arm == Campaign.held_out_arm)
+    )
+    return {(key, campaign_id) for key, campaign_id in rows}
+
+
 def held_customers(session: Session, customer_ids: Sequence[str]) -> dict[str, int]:
     """Find customers by any of their ids, and keep others from merging or erasing them until the transaction ends.
 
@@ -213,6 +233,27 @@ def _locked(session: Session, keys: Sequence[int]) -> set[int]:
         Customer.id.in_(keys), Customer.merged_into.is_(None), Customer.erased_at.is_(None)
     )
     return set(session.scalars(query.order_by(Customer.id).with_for_update(read=True)))
+
+
+def _n_assigned(session: Session, campaign_id: int) -> int:
+    assigned = select(func.count()).select_from(CampaignAssignment)
+    return session.scalar(assigned.where(CampaignAssignment.campaign_id == campaign_id)) or 0
+
+
+def _n_new(session: Session, campaign_id: int, rows: Sequence[tuple[str, str]]) -> int:
+    """Return how many customers of an assignment are not in the campaign yet."""
+    keys = set(find_customers(session, [customer_id for customer_id, _ in rows]).keys.tolist())
+    return len(keys - _assigned_among(session, campaign_id, sorted(keys)))
+
+
+def _assigned_among(session: Session, campaign_id: int, keys: Sequence[int]) -> set[int]:
+    """Return who of some customers is in a campaign."""
+    found: set[int] = set()
+    for start in range(0, len(keys), _ROWS_A_TRANSACTION):
+        of_these = CampaignAssignment.customer_key.in_(keys[start : start + _ROWS_A_TRANSACTION])
+        query = select(CampaignAssignment.customer_key).where(CampaignAssignment.campaign_id == campaign_id, of_these)
+        found.update(session.scalars(query))
+    return found
 
 
 def _assign(

@@ -26,6 +26,7 @@ __all__ = [
     "UnknownCampaignError",
     "add_campaign",
     "adopt",
+    "campaign_called",
     "due_campaigns",
     "find_campaign",
     "list_campaigns",
@@ -39,6 +40,7 @@ __all__ = [
 CONTACTED, HELD_OUT = "contacted", "held_out"
 
 _CAMPAIGNS_AT_ONCE = 100
+_MOST_DIGITS = 9
 
 
 class UnknownCampaignError(StoreError):
@@ -69,6 +71,8 @@ class NewCampaign:
     most_customers : int or None
         Of the segment's list from the top.
     assigned_at : datetime
+    left_open : frozenset of str
+        Which of these nobody asked for: where a campaign of this name is there, it keeps its own.
     """
 
     name: str
@@ -79,6 +83,7 @@ class NewCampaign:
     held_out_share: float | None = None
     most_customers: int | None = None
     assigned_at: datetime
+    left_open: frozenset[str] = frozenset()
 
     @property
     def is_supplied(self) -> bool:
@@ -91,7 +96,7 @@ _OWN = ("segment", "outcome_event", "outcome_days", "held_out_arm", "held_out_sh
 
 
 def add_campaign(session: Session, new: NewCampaign, *, now: datetime) -> Campaign:
-    """Make a campaign, or return the one of that name if it is the same, so that it may be asked for again.
+    """Make a campaign, or return the one of that name if it is as asked for, so that it may be asked for again.
 
     Raises
     ------
@@ -100,7 +105,11 @@ def add_campaign(session: Session, new: NewCampaign, *, now: datetime) -> Campai
     """
     there = session.scalars(select(Campaign).where(Campaign.name == new.name)).first()
     if there is not None:
-        if differs := [name for name in _OWN if getattr(there, name) != getattr(new, name)]:
+        asked = [name for name in _OWN if name not in new.left_open]
+        differs = [name for name in asked if getattr(there, name) != getattr(new, name)]
+        if not differs and (there.held_out_share is None) != new.is_supplied:
+            differs = ["way of assigning its customers"]
+        if differs:
             raise CampaignExistsError(
                 f"There is a campaign {new.name!r} already (number {there.id}), with another {', '.join(differs)}. "
                 "Choose another name."
@@ -112,6 +121,11 @@ def add_campaign(session: Session, new: NewCampaign, *, now: datetime) -> Campai
     # Where another has just made it, that one is compared with.
     session.execute(made.on_conflict_do_nothing())
     return add_campaign(session, new, now=now)
+
+
+def campaign_called(text: str) -> int | str:
+    """Return the number or the name of a campaign as people write it; digits alone are a number."""
+    return int(text) if text.isdecimal() and len(text) <= _MOST_DIGITS else text
 
 
 def find_campaign(session: Session, named: int | str) -> Campaign:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import blake2b
@@ -13,9 +13,10 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from store.campaign_assignments import RefusedRow, held_customers
+from store.campaign_assignments import RefusedRow, held_by_campaigns, held_customers, held_in_campaigns
 from store.campaigns import make_due
 from store.engine import Database
+from store.held_out import HeldOut
 from store.tables import Campaign, Contact, Score
 from store.tables.base import to_microseconds
 
@@ -24,8 +25,8 @@ __all__ = ["ContactsTaken", "NewContact", "add_contacts", "count_recent", "last_
 _IDENTITY_BYTES = 16
 # So many that the lock is held for well under 100 ms.
 _ROWS_A_TRANSACTION = 1_000
-# Of recently contacted customers of a list; beyond that a list is as good as worked through.
-_MOST_COUNTED = 20_000
+# Of recent contacts, each of which is looked for among the scores of a run: a fraction of a second.
+_MOST_COUNTED = 100_000
 # Contacts mostly come many at a time: the effect of their campaign is counted again once they have.
 _BEFORE_COUNTING = timedelta(minutes=10)
 
@@ -79,15 +80,19 @@ class ContactsTaken:
     ----------
     stored, already_there : int
     refused : tuple of RefusedRow
+    held_out : tuple of int
+        Indices of those taken that went to a customer whom their campaign holds out; without a campaign, whom any
+        campaign or the policy does.
     """
 
     stored: int
     already_there: int
     refused: tuple[RefusedRow, ...]
+    held_out: tuple[int, ...]
 
 
 def add_contacts(
-    database: Database, contacts: Mapping[int, NewContact], *, latest: datetime, now: datetime
+    database: Database, contacts: Mapping[int, NewContact], held_out: HeldOut, *, latest: datetime, now: datetime
 ) -> ContactsTaken:
     """Store contacts, in short transactions; those that can't be taken are named, and the others stored.
 
@@ -96,20 +101,24 @@ def add_contacts(
     database : Database
     contacts : mapping of index to NewContact
         The index names a contact where it is refused.
+    held_out : HeldOut
+        By the policy.
     latest : datetime
         Contacts after it are refused.
     now : datetime
     """
     stored = already_there = 0
     refused: list[RefusedRow] = []
+    to_held_out: list[int] = []
     indices = list(contacts)
     for start in range(0, len(indices), _ROWS_A_TRANSACTION):
         some = {index: contacts[index] for index in indices[start : start + _ROWS_A_TRANSACTION]}
         with database.write() as session:
-            part = _add(session, some, latest, now)
+            part = _add(session, some, held_out, latest, now)
         stored, already_there = stored + part.stored, already_there + part.already_there
         refused += part.refused
-    return ContactsTaken(stored, already_there, tuple(sorted(refused)))
+        to_held_out += part.held_out
+    return ContactsTaken(stored, already_there, tuple(sorted(refused)), tuple(to_held_out))
 
 
 def last_contacts(session: Session, customer_keys: Sequence[int], *, since: datetime) -> dict[int, datetime]:
@@ -123,8 +132,9 @@ def last_contacts(session: Session, customer_keys: Sequence[int], *, since: date
 
 
 def count_recent(session: Session, run_id: int, segment: str, *, since: datetime) -> int:
-    """Return how many customers of a segment of a run were contacted since an instant, at most 20,000."""
-    recent = select(Contact.customer_key).where(Contact.contacted_at >= since).distinct().limit(_MOST_COUNTED)
+    """Return how many customers of a segment of a run were contacted since an instant, by the last 100,000 contacts."""
+    recent = select(Contact.customer_key).where(Contact.contacted_at >= since)
+    recent = recent.order_by(Contact.contacted_at.desc()).limit(_MOST_COUNTED)
     members = (
         select(func.count())
         .select_from(Score)
@@ -134,11 +144,14 @@ def count_recent(session: Session, run_id: int, segment: str, *, since: datetime
     return session.scalar(members) or 0
 
 
-def _add(session: Session, contacts: Mapping[int, NewContact], latest: datetime, now: datetime) -> ContactsTaken:
+def _add(
+    session: Session, contacts: Mapping[int, NewContact], held_out: HeldOut, latest: datetime, now: datetime
+) -> ContactsTaken:
     keys = held_customers(session, [contact.customer_id for contact in contacts.values()])
     campaigns = _campaigns(session, [contact.campaign for contact in contacts.values()])
     rows: dict[bytes, dict[str, Any]] = {}
-    refused, taken = [], 0
+    refused = []
+    taken: dict[int, bytes] = {}
     for index, contact in contacts.items():
         if contact.customer_id not in keys:
             refused.append(RefusedRow(index, "unknown_customer", f"no customer has the id {contact.customer_id!r}"))
@@ -148,9 +161,8 @@ def _add(session: Session, contacts: Mapping[int, NewContact], latest: datetime,
             reason = f"expected an instant up to {latest.isoformat()}, got {contact.contacted_at.isoformat()}"
             refused.append(RefusedRow(index, "contacted_at", reason))
         else:
-            taken += 1
             campaign_id = None if contact.campaign is None else campaigns[contact.campaign]
-            identity = contact.identity(campaign_id)
+            taken[index] = identity = contact.identity(campaign_id)
             rows.setdefault(
                 identity,
                 {
@@ -168,7 +180,34 @@ def _add(session: Session, contacts: Mapping[int, NewContact], latest: datetime,
     if new:
         changed = {row["campaign_id"] for identity, row in rows.items() if identity in new} - {None}
         make_due(session, sorted(changed), at=now + _BEFORE_COUNTING)
-    return ContactsTaken(len(new), taken - len(new), tuple(refused))
+    owners = _owners(session, [identity for identity in rows if identity not in new])
+    owners |= {identity: rows[identity]["customer_key"] for identity in new}
+    for index, identity in list(taken.items()):
+        if owners[identity] != keys[contacts[index].customer_id]:
+            reason = f"the message {contacts[index].message_id!r} went to another customer; expected an id for each"
+            refused.append(RefusedRow(index, "conflicting_message_id", reason))
+            del taken[index]
+    to_held_out = _to_held_out(session, {index: rows[identity] for index, identity in taken.items()}, held_out, now)
+    return ContactsTaken(len(new), len(taken) - len(new), tuple(refused), tuple(to_held_out))
+
+
+def _owners(session: Session, identities: Sequence[bytes]) -> dict[bytes, int]:
+    """Return whose contacts are that are there, by identity."""
+    rows = session.execute(select(Contact.identity, Contact.customer_key).where(Contact.identity.in_(identities)))
+    return {bytes(identity): key for identity, key in rows}
+
+
+def _to_held_out(
+    session: Session, rows: Mapping[int, Mapping[str, Any]], held_out: HeldOut, now: datetime
+) -> Iterator[int]:
+    """Yield which contacts went to somebody who is held out."""
+    customers = list({row["customer_key"] for row in rows.values()})
+    by_campaign, by_any = held_in_campaigns(session, customers), held_by_campaigns(session, customers, as_of=now)
+    for index, row in rows.items():
+        key, campaign_id = row["customer_key"], row["campaign_id"]
+        is_held = (key, campaign_id) in by_campaign if campaign_id is not None else key in by_any or key in held_out
+        if is_held:
+            yield index
 
 
 def _campaigns(session: Session, named: Sequence[int | str | None]) -> dict[int | str, int]:

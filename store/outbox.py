@@ -10,8 +10,7 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal, get_args
 
 from sqlalchemy import Connection, select, text
 
@@ -20,7 +19,6 @@ from store.tables import WebhookEndpoint
 from store.tables.base import to_microseconds
 
 __all__ = [
-    "DEFAULT_THRESHOLDS",
     "KINDS",
     "MODEL_PROMOTED",
     "NUMBERS_TOLD",
@@ -30,6 +28,7 @@ __all__ = [
     "Audience",
     "Change",
     "Endpoint",
+    "EventKind",
     "Numbers",
     "as_told",
 ]
@@ -37,7 +36,8 @@ __all__ = [
 SCORE_CHANGED = "customer.score_changed"
 SEGMENT_ENTERED, SEGMENT_LEFT = "customer.segment_entered", "customer.segment_left"
 MODEL_PROMOTED = "model.promoted"
-KINDS = (SCORE_CHANGED, SEGMENT_ENTERED, SEGMENT_LEFT, MODEL_PROMOTED)
+EventKind = Literal["customer.segment_entered", "customer.segment_left", "customer.score_changed", "model.promoted"]
+KINDS: Sequence[EventKind] = get_args(EventKind)
 
 # What `customer.score_changed` tells, before and after, and what thresholds may be set for.
 NUMBERS_TOLD = (
@@ -49,7 +49,6 @@ NUMBERS_TOLD = (
     "expected_purchases",
 )
 Numbers = Mapping[str, float | None]
-DEFAULT_THRESHOLDS: Mapping[str, float] = MappingProxyType({"churn_probability": 0.1})
 
 _EVENT = ("id", "kind", "occurred_at", "customer_key", "data")
 _DELIVERY = ("endpoint_id", "event_id", "customer_key", "status", "attempts", "next_attempt_at")
@@ -123,7 +122,7 @@ class Audience:
         )
         return cls(
             tuple(
-                Endpoint(endpoint_id, frozenset(kinds), thresholds or DEFAULT_THRESHOLDS, disabled_at is not None)
+                Endpoint(endpoint_id, frozenset(kinds), thresholds, disabled_at is not None)
                 for endpoint_id, kinds, thresholds, disabled_at in connection.execute(query)
             )
         )

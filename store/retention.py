@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from itertools import islice
 from typing import Any, NamedTuple
@@ -70,42 +70,30 @@ class Pruned:
         To endpoints, of changes made before then; what is still to be delivered stays.
     """
 
-    events: int
-    order_lines: int
-    attribute_versions: int
-    memberships: int
-    rejected_rows: int
-    source_hours: int
-    scores: int
-    listings: int
-    assignments: int
-    contacts: int
-    deliveries: int
-    outbox_events: int
+    events: int = 0
+    order_lines: int = 0
+    attribute_versions: int = 0
+    memberships: int = 0
+    rejected_rows: int = 0
+    source_hours: int = 0
+    scores: int = 0
+    listings: int = 0
+    assignments: int = 0
+    contacts: int = 0
+    deliveries: int = 0
+    outbox_events: int = 0
 
     @property
     def total(self) -> int:
         """All rows."""
-        return (
-            self.events
-            + self.order_lines
-            + self.attribute_versions
-            + self.memberships
-            + self.rejected_rows
-            + self.source_hours
-            + self.scores
-            + self.listings
-            + self.assignments
-            + self.contacts
-            + self.deliveries
-            + self.outbox_events
-        )
+        return sum(asdict(self).values())
 
 
 def prune(
     database: Database,
     *,
-    before: datetime,
+    before: datetime | None,
+    runs_before: datetime | None = None,
     dry_run: bool = False,
     progress: Callable[[float], None] = lambda _: None,
 ) -> Pruned:
@@ -118,8 +106,10 @@ def prune(
     Parameters
     ----------
     database : Database
-    before : datetime
-        Events that occurred before it go, and what else was learnt, received or finished before it.
+    before : datetime or None
+        Events that occurred before it go, and what else was learnt, received or finished before it; None for nothing.
+    runs_before : datetime, optional
+        What runs say of customers that finished before it goes too.
     dry_run : bool
         Count only.
     progress : callable
@@ -130,27 +120,17 @@ def prune(
     Pruned
     """
     with deleting(database) as deletions:
-        if not dry_run:
-            _settle_campaigns(database, before)
-        pruning = _Pruning(database, None if dry_run else deletions, before)
-        events, lines = pruning.events(progress)
-        return Pruned(
-            events=events,
-            order_lines=lines,
-            attribute_versions=pruning.attribute_versions()
-            + pruning.rows(ReplacedAttribute, ReplacedAttribute.learnt_at < to_microseconds(before)),
-            memberships=pruning.rows(SegmentMembership, SegmentMembership.left_at < before),
-            rejected_rows=pruning.rows(RejectedRow, RejectedRow.received_at < before),
-            source_hours=pruning.rows(
-                SourceActivity, SourceActivity.hour < to_microseconds(before) // _MICROSECONDS_AN_HOUR
-            ),
-            listings=pruning.of_old_runs(SegmentListing),
-            scores=pruning.of_old_runs(Score) + pruning.of_old_runs(SupersededScore),
-            assignments=pruning.rows(CampaignAssignment, CampaignAssignment.assigned_at < before),
-            contacts=pruning.rows(Contact, Contact.contacted_at < before),
-            deliveries=pruning.deliveries(),
-            outbox_events=pruning.outbox_events(),
-        )
+        done = Pruned()
+        if before is not None:
+            if not dry_run:
+                _settle_campaigns(database, before)
+            done = _Pruning(database, None if dry_run else deletions, before).all_but_runs(progress)
+        ends = [instant for instant in (before, runs_before) if instant is not None]
+        if ends:
+            runs = _Pruning(database, None if dry_run else deletions, max(ends))
+            listings = runs.of_old_runs(SegmentListing)
+            done = replace(done, listings=listings, scores=runs.of_old_runs(Score) + runs.of_old_runs(SupersededScore))
+        return done
 
 
 class _Counts(NamedTuple):
@@ -173,6 +153,26 @@ class _Pruning:
         self._database = database
         self._deletions = deletions
         self._before = before
+
+    def all_but_runs(self, progress: Callable[[float], None]) -> Pruned:
+        """Delete everything old but what scoring runs say."""
+        before = self._before
+        events, lines = self.events(progress)
+        return Pruned(
+            events=events,
+            order_lines=lines,
+            attribute_versions=self.attribute_versions()
+            + self.rows(ReplacedAttribute, ReplacedAttribute.learnt_at < to_microseconds(before)),
+            memberships=self.rows(SegmentMembership, SegmentMembership.left_at < before),
+            rejected_rows=self.rows(RejectedRow, RejectedRow.received_at < before),
+            source_hours=self.rows(
+                SourceActivity, SourceActivity.hour < to_microseconds(before) // _MICROSECONDS_AN_HOUR
+            ),
+            assignments=self.rows(CampaignAssignment, CampaignAssignment.assigned_at < before),
+            contacts=self.rows(Contact, Contact.contacted_at < before),
+            deliveries=self.deliveries(),
+            outbox_events=self.outbox_events(),
+        )
 
     def events(self, progress: Callable[[float], None]) -> _Counts:
         """Delete old events with their lines, and what names an old order."""

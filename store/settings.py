@@ -75,6 +75,14 @@ class Settings(BaseSettings):
         description="Days after which workers delete what has happened; empty keeps all. Counted from now, whatever "
         "`REGULARS_AS_OF` says.",
     )
+    run_retention_days: int | None = Field(
+        None,
+        ge=1,
+        le=36_500,
+        description="Days after which workers delete the scores and lists of scoring runs, but for the published one; "
+        "empty keeps them as long as all else. Longer than the longest horizon, so that they can be compared with what "
+        "came true.",
+    )
     receipt_days: int = Field(
         400, ge=1, le=36_500, description="Days for which a score can be computed again by its receipt."
     )

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal, NamedTuple, get_args
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, and_, func, select, update
 from sqlalchemy.orm import Session
 
 from store.engine import Database
-from store.exceptions import CursorError, UnknownWebhookError, WebhookStateError
+from store.exceptions import CursorError, UnknownWebhookError
 from store.tables import OutboxEvent, WebhookDelivery
 from store.webhook_queue import LEASE
 from store.webhooks import find_endpoint, require_enabled
@@ -110,22 +110,28 @@ def read_delivery(session: Session, endpoint_id: int, delivery_id: int) -> Deliv
 
 
 def replay_delivery(session: Session, endpoint_id: int, delivery_id: int, *, now: datetime) -> DeliveryWithEvent:
-    """Send a delivery once more that has ended, with all its attempts anew and the same message id.
+    """Send a delivery at once: one that has ended once more, with all its attempts anew and the same message id.
+
+    One that waits for its next attempt goes on with that; one that is on the wire is left alone.
 
     Raises
     ------
     UnknownWebhookError
     WebhookStateError
-        It is still on its way, or the endpoint is disabled.
+        The endpoint is disabled.
     """
     found = read_delivery(session, endpoint_id, delivery_id)
     require_enabled(find_endpoint(session, endpoint_id))
     delivery = found.delivery
     if delivery.status == "pending":
-        raise WebhookStateError(
-            f"Delivery {delivery_id} is on its way; its next attempt is at {delivery.next_attempt_at.isoformat()}."
+        this_one = WebhookDelivery.id == delivery_id
+        session.execute(
+            update(WebhookDelivery)
+            .where(this_one, WebhookDelivery.next_attempt_at > now, ~_on_the_wire(now))
+            .values(next_attempt_at=now)
         )
-    _replay(session, endpoint_id, [(delivery.id, delivery.customer_key)], now=now)
+    else:
+        _replay(session, endpoint_id, [(delivery.id, delivery.customer_key)], now=now)
     session.refresh(delivery)
     return found
 
@@ -165,11 +171,7 @@ def _replay(session: Session, endpoint_id: int, deliveries: Sequence[tuple[int, 
     under_way = set(
         session.scalars(
             select(WebhookDelivery.customer_key).where(
-                WebhookDelivery.endpoint_id == endpoint_id,
-                WebhookDelivery.status == "pending",
-                WebhookDelivery.next_attempt_at > now,
-                WebhookDelivery.next_attempt_at <= now + LEASE,
-                WebhookDelivery.last_attempt_at > now - LEASE,
+                WebhookDelivery.endpoint_id == endpoint_id, WebhookDelivery.status == "pending", _on_the_wire(now)
             )
         )
     )
@@ -191,6 +193,13 @@ def _replay(session: Session, endpoint_id: int, deliveries: Sequence[tuple[int, 
                     delivered_at=None,
                 )
             )
+
+
+def _on_the_wire(now: datetime) -> ColumnElement[bool]:
+    """Whether a pending delivery is leased to somebody who may be sending it."""
+    delivery = WebhookDelivery
+    begun = func.coalesce(delivery.last_attempt_at > now - LEASE, False)
+    return and_(delivery.next_attempt_at > now, delivery.next_attempt_at <= now + LEASE, begun)
 
 
 def _encode(endpoint_id: int, status: str | None, delivery_id: int) -> str:

@@ -3,44 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from store.exceptions import WebhookTargetError
+from store.outbox import KINDS, SCORE_CHANGED, EventKind
 from store.webhook_urls import LONGEST_URL, is_public, literal_address, split_url
 
 __all__ = [
-    "KINDS",
-    "SCORE_CHANGED",
     "TEST_KIND",
     "THRESHOLD_COLUMNS",
-    "EventKind",
     "ThresholdColumn",
     "WebhookRequest",
     "require_public",
 ]
 
-SCORE_CHANGED: Literal["customer.score_changed"] = "customer.score_changed"
 # Sent to one endpoint when somebody asks for it; no endpoint lists it.
 TEST_KIND = "webhook.test"
 
-EventKind = Literal["customer.segment_entered", "customer.segment_left", "customer.score_changed", "model.promoted"]
 ThresholdColumn = Literal["churn_probability", "clv", "value_at_risk", "p_alive", "upsell_propensity"]
 
-KINDS: Sequence[EventKind] = (
-    "customer.segment_entered",
-    "customer.segment_left",
-    SCORE_CHANGED,
-    "model.promoted",
-)
-THRESHOLD_COLUMNS: Sequence[ThresholdColumn] = (
-    "churn_probability",
-    "clv",
-    "value_at_risk",
-    "p_alive",
-    "upsell_propensity",
-)
+THRESHOLD_COLUMNS: Sequence[ThresholdColumn] = get_args(ThresholdColumn)
 _LARGEST_CHANGE = 1e12
 
 

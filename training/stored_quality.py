@@ -208,8 +208,9 @@ def compare_run(
     asked: dict[tuple[Kind, str], int] = {}
     for part in parts:
         days = comparison.horizons[part]
-        if days is None or pruned:
-            reports[part] = {"not_comparable": _SUPPLIED if days is None else _NO_EVENTS}
+        if days is None or pruned or run.is_pruned:
+            why = _SUPPLIED if days is None else _NO_EVENTS if pruned else _NO_SCORES
+            reports[part] = {"not_comparable": why}
         else:
             asked[part] = days
     if asked:

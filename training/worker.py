@@ -200,9 +200,13 @@ def _compare(database: Database, settings: Settings, *, now: datetime) -> timede
 
 def _prune(database: Database, settings: Settings, *, now: datetime) -> timedelta:
     """Delete what is older than may be kept, and return after how long to look again."""
-    if settings.retention_days is not None:
+    before, runs_before = (
+        None if days is None else now - timedelta(days=days)
+        for days in (settings.retention_days, settings.run_retention_days)
+    )
+    if before is not None or runs_before is not None:
         try:
-            pruned = prune(database, before=now - timedelta(days=settings.retention_days))
+            pruned = prune(database, before=before, runs_before=runs_before)
         except MAY_PASS as error:
             _log.warning("pruning_interrupted", error=type(error).__name__, at=places(error))
             return _AFTER_A_FAILURE

@@ -6,11 +6,10 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Query, Response, status
-from pydantic import ValidationError
 
 from models.campaign_effect import CampaignEffect
 from service.access import needs
-from service.campaigns import adopt_measured, new_campaign
+from service.campaigns import adopt_measured, held_out_by_policy, judge_contacts, new_campaign
 from service.deps import Now, OpenDatabase, TheScorer, TheSettings
 from service.openapi import PROBLEMS, problems
 from service.parameters import CampaignId
@@ -23,15 +22,15 @@ from service.schemas.campaigns import (
     CampaignMade,
     CampaignOut,
     CampaignsAnswer,
-    ContactIn,
     ContactsIn,
+    ContactsTakenOut,
     EffectQueued,
     RowsTaken,
 )
 from store.api_keys import SEND_CONTACTS
-from store.campaign_assignments import Assigned, RefusedRow, assign, assign_segment, list_assignments
+from store.campaign_assignments import Assigned, assign, assign_segment, list_assignments
 from store.campaigns import add_campaign, find_campaign, list_campaigns, make_due
-from store.contacts import NewContact, add_contacts
+from store.contacts import add_contacts
 from store.held_out import read_held_out
 from store.scores import require_published_run
 from store.tables import Campaign
@@ -187,19 +186,18 @@ def adopt_save_rate(campaign_id: CampaignId, database: OpenDatabase, now: Now) -
 @router.post("/contacts", dependencies=_SEND, responses=_SENT)
 def take_contacts(
     asked: Annotated[ContactsIn, Body()], database: OpenDatabase, scorer: TheScorer, now: Now
-) -> RowsTaken:
-    """Store up to 1,000 contacts, each once; those that can't be taken are named, and the others stored."""
-    contacts: dict[int, NewContact] = {}
-    refused: list[RefusedRow] = []
-    for index, told in enumerate(asked.contacts):
-        try:
-            contact = ContactIn.model_validate(told)
-        except ValidationError as error:
-            refused.append(RefusedRow(index, "invalid", _in_words(error)))
-        else:
-            contacts[index] = NewContact(**contact.model_dump())
-    taken = add_contacts(database, contacts, latest=_latest(scorer.as_of(), now), now=now)
-    return RowsTaken.of(taken.stored, taken.already_there, sorted((*refused, *taken.refused)))
+) -> ContactsTakenOut:
+    """Store up to 1,000 contacts, each once; those that can't be taken are named, and the others stored.
+
+    Named are also those that went to customers who are held out: a campaign is judged by assignment, so that they blur
+    what it did.
+    """
+    contacts, refused = judge_contacts(enumerate(asked.contacts))
+    with database.read() as session:
+        held_out = held_out_by_policy(session)
+    taken = add_contacts(database, contacts, held_out, latest=_latest(scorer.as_of(), now), now=now)
+    rows = RowsTaken.of(taken.stored, taken.already_there, sorted((*refused, *taken.refused)))
+    return ContactsTakenOut(**dict(rows), held_out=list(taken.held_out))
 
 
 def _latest(as_of: datetime, now: datetime) -> datetime:
@@ -210,11 +208,3 @@ def _state(campaign: Campaign) -> EffectQueued:
     if campaign.pruned_at is not None:
         return EffectQueued(state="deleted")
     return EffectQueued(state="nobody is assigned" if campaign.effect_due_at is None else "queued")
-
-
-def _in_words(error: ValidationError) -> str:
-    """Say what is wrong with a contact, without repeating what came, which may be long."""
-    return "; ".join(
-        f"{'.'.join(map(str, item['loc'])) or 'contact'}: {item['msg'][:1].lower()}{item['msg'][1:]}"
-        for item in error.errors(include_input=False, include_url=False)
-    )

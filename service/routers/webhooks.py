@@ -129,7 +129,7 @@ def read_delivery(webhook_id: WebhookId, delivery_id: DeliveryId, database: Open
 
 @router.post("/{webhook_id}/deliveries/{delivery_id}/replay", status_code=status.HTTP_202_ACCEPTED, responses=_STATE)
 def replay_delivery(webhook_id: WebhookId, delivery_id: DeliveryId, database: OpenDatabase, now: Now) -> DeliveryOut:
-    """Send a delivery once more that was delivered or is dead, under the same message id."""
+    """Send a delivery at once, under the same message id: once more, or one that waits for its next attempt."""
     with database.write() as session:
         return DeliveryOut.of(webhook_deliveries.replay_delivery(session, webhook_id, delivery_id, now=now))
 

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from models.campaign_effect import ArmEffect, CampaignEffect
 from service.parameters import CustomerId, Instant
@@ -28,6 +28,7 @@ __all__ = [
     "CampaignsAnswer",
     "ContactIn",
     "ContactsIn",
+    "ContactsTakenOut",
     "EffectQueued",
     "HeldOutArmOut",
     "IntervalOut",
@@ -41,6 +42,12 @@ _PURCHASE = "purchase"
 _Text = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]*\S[^\x00-\x1f]*$")]
 _Arm = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f]*\S[^\x00-\x1f]*$")]
 _MOST_SUPPLIED = 50_000
+
+
+def _not_a_number(name: str) -> str:
+    if name.isdecimal():
+        raise ValueError("expected more than digits: a campaign is called by its number, too")
+    return name
 
 
 class _Strict(BaseModel):
@@ -101,7 +108,9 @@ class CampaignIn(_Strict):
         }
     )
 
-    name: _Text = Field(description="No other campaign has it.")
+    name: Annotated[_Text, AfterValidator(_not_a_number)] = Field(
+        description="No other campaign has it; not of digits only, which would be taken for the number of one."
+    )
     segment: Literal["at_risk", "high_value", "upsell_ready", "new", "steady", "dormant", "prospect"] | None = Field(
         default="at_risk",
         description="Whom it is for: without `assignment` the customers of this segment are assigned, as the published "
@@ -150,7 +159,7 @@ class ContactIn(_Strict):
     """One contact."""
 
     customer_id: CustomerId
-    campaign: Annotated[int, Field(ge=1, le=2**31 - 1)] | _Text | None = Field(
+    campaign: Annotated[int, Field(strict=True, ge=1, le=2**31 - 1)] | _Text | None = Field(
         default=None, description="Number or name of the campaign that it belongs to."
     )
     contacted_at: Instant = Field(description="When the customer was contacted.")
@@ -215,6 +224,19 @@ class RowsTaken(BaseModel):
         """Return what became of rows."""
         rejected = [RefusedOut(index=row.row, code=row.code, message=row.reason) for row in refused]
         return cls(stored=stored, already_there=already_there, rejected=rejected)
+
+
+class ContactsTakenOut(RowsTaken):
+    """Contacts that are on disk, and those that were not taken."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"stored": 2, "already_there": 1, "rejected": [], "held_out": [1]}]}
+    )
+
+    held_out: list[int] = Field(
+        description="Places, from 0, of those taken that went to a customer whom the campaign holds out; without a "
+        "campaign, whom any campaign or the policy does."
+    )
 
 
 class AdoptionOut(BaseModel):

@@ -40,6 +40,7 @@ _WEBHOOK: dict[str, Any] = {
 _DELIVERY: dict[str, Any] = {
     "id": 512,
     "type": "customer.segment_entered",
+    "customer_id": "c1",
     "occurred_at": "2026-03-01T06:00:00Z",
     "status": "pending",
     "attempts": 2,
@@ -141,6 +142,7 @@ class DeliveryOut(BaseModel):
 
     id: int = Field(description="Its number.")
     type: str = Field(description="The kind of the event.")
+    customer_id: str | None = Field(description="Whom it is about, by the id that is told; null for a model or a test.")
     occurred_at: datetime = Field(description="When that changed which is told.")
     status: DeliveryStatus = Field(description="`dead` was given up, and can be replayed.")
     attempts: int = Field(description="So many were made, since it was replayed if it was.")
@@ -192,6 +194,7 @@ def _delivery_fields_of(found: DeliveryWithEvent) -> dict[str, Any]:
     return {
         "id": delivery.id,
         "type": event.kind,
+        "customer_id": event.data.get("customer_id"),
         "occurred_at": event.occurred_at,
         "status": delivery.status,
         "attempts": delivery.attempts,

@@ -33,6 +33,10 @@ def test_a_customer_is_exported_and_then_erased(at: At, regulars: Regulars, tmp_
 def test_old_events_are_counted_and_then_deleted(at: At, regulars: Regulars, monkeypatch: pytest.MonkeyPatch) -> None:
     at("untrained")
     assert "--older-than-days" in regulars("prune").complaint()
+    monkeypatch.setenv("REGULARS_RUN_RETENTION_DAYS", "1")
+    only_runs = regulars("prune", "--dry-run").out
+    assert re.findall(r" (\d+) *$", only_runs, re.MULTILINE) == ["0"] * 12
+    assert "Scoring runs older than" in only_runs
     monkeypatch.setenv("REGULARS_RETENTION_DAYS", "1")
     counted = regulars("prune", "--dry-run")
     assert "would be deleted" in counted.out

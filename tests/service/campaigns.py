@@ -10,6 +10,7 @@ from store.contacts import NewContact, add_contacts
 from store.engine import Database
 from store.settings import Settings
 from tests.service.shop import AS_OF, NOW
+from tests.store.builders import NOBODY
 from training.measure import measure_campaign
 
 __all__ = ["open_campaign"]
@@ -33,6 +34,6 @@ def open_campaign(database: Database, settings: Settings) -> int:
         for number, (name, arm) in enumerate(arms)
         if arm != "none" and number % 2
     }
-    add_contacts(database, contacts, latest=NOW, now=NOW)
+    add_contacts(database, contacts, NOBODY, latest=NOW, now=NOW)
     measure_campaign(database, settings, campaign_id, now=NOW)
     return campaign_id

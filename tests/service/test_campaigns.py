@@ -163,6 +163,7 @@ def test_windows_stay_open_until_what_is_stored_reaches_their_end(own_shop: Shop
         ({"held_out_share": 0.95}, "less than or equal to 0.9"),
         ({"outcome_days": 0}, "greater than or equal to 1"),
         ({"unknown": 1}, "no such part"),
+        ({"name": "2024"}, "expected more than digits"),
         ({"assignment": [], "held_out_arm": "a", "held_out_share": 0.1}, "neither held_out_share nor most_customers"),
     ],
 )
@@ -193,12 +194,21 @@ def test_contacted_customers_leave_the_list_until_they_are_asked_for(own_shop: S
                 {"customer_id": second},
                 contact(second, cost=-1.0),
                 contact(second, campaign="none"),
+                contact(second, campaign=True),
+                contact(second, message_id="m1"),
             ]
         },
     )
     assert (taken["stored"], taken["already_there"]) == (3, 0)
     codes = [(row["index"], row["code"]) for row in taken["rejected"]]
-    assert codes == [(3, "unknown_customer"), (4, "invalid"), (5, "invalid"), (6, "unknown_campaign")]
+    assert codes == [
+        (3, "unknown_customer"),
+        (4, "invalid"),
+        (5, "invalid"),
+        (6, "unknown_campaign"),
+        (7, "invalid"),
+        (8, "conflicting_message_id"),
+    ]
     assert taken["rejected"][1]["message"].startswith("contacted_at: field required")
     assert send(own_shop, "/v1/contacts", {"contacts": [contact(first, 1.0)]})["already_there"] == 1
     after = listed(own_shop)
@@ -284,6 +294,17 @@ def test_whoever_is_held_out_is_marked_everywhere_and_no_budget_counts_them(own_
     with own_shop.database.read() as session:
         query = select(func.count()).where(CampaignAssignment.arm == "held_out")
         assert (made["held_out_share"], session.scalar(query)) == (0.4, len(out))
+    told = [contact(row["customer_id"], campaign=made["campaign_id"]) for row in rows]
+    taken = send(own_shop, "/v1/contacts", {"contacts": [contact("nobody"), *told]})
+    assert taken["held_out"] == [place for place, row in enumerate(rows, start=1) if row["held_out"]]
+    with own_shop.database.write() as session:
+        session.execute(delete(Contact))
+        policies.add_policy(session, POLICY.to_dict() | {"held_out_share": 0.3}, now=NOW)
+    # What the policy has become since is no other campaign.
+    again = send(own_shop, "/v1/campaigns", {"name": "Same ones"}, 201)
+    assert (again["campaign_id"], again["held_out_share"]) == (made["campaign_id"], 0.4)
+    with own_shop.database.write() as session:
+        policies.add_policy(session, policy.to_dict(), now=NOW)
     asked = own_shop.get("/v1/at-risk", limit=1000, budget=5)
     may_be = [row for row in asked["rows"] if not row["held_out"]]
     assert len(may_be) == 5

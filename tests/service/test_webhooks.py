@@ -134,7 +134,7 @@ def test_dead_deliveries_are_listed_and_replayed_one_or_all_since_an_instant(own
     replayed = own_shop.client.post("/v1/webhooks/1/deliveries/1/replay")
     assert (replayed.status_code, replayed.json()["status"], replayed.json()["attempts"]) == (202, "pending", 0)
     again = own_shop.client.post("/v1/webhooks/1/deliveries/1/replay")
-    assert (again.status_code, again.json()["code"]) == (409, "webhook-state")
+    assert (again.status_code, again.json()["status"]) == (202, "pending")
     since = own_shop.client.post("/v1/webhooks/1/replay", json={"since": "2024-01-01T08:00:00+00:00"})
     assert (since.status_code, since.json()) == (202, {"replayed": 2})
     assert sorted(message.headers["webhook-id"].split("_")[1] for message in _deliver(own_shop, 200)) == ["1", "3", "4"]

@@ -14,6 +14,7 @@ from sqlalchemy import insert, select
 
 from store import registry, runs, scores
 from store.engine import Database
+from store.held_out import HeldOut
 from store.listings import write_listings
 from store.outbox import KINDS
 from store.publishing import publish
@@ -36,6 +37,7 @@ from tests.features.learnt import Learnt
 from tests.features.strategies import CATEGORIES, CHANNELS, EVENT_TYPES, Row
 
 __all__ = [
+    "NOBODY",
     "NOW",
     "Scored",
     "add_attributes",
@@ -50,6 +52,7 @@ __all__ = [
 ]
 
 NOW = datetime(2024, 5, 1, tzinfo=UTC)
+NOBODY = HeldOut(b"salt", 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +201,7 @@ def add_endpoint(
         endpoint = WebhookEndpoint(
             url="https://crm.example.org/hook",
             events=list(kinds),
-            thresholds=dict(thresholds or {}),
+            thresholds={"churn_probability": 0.1} if thresholds is None else dict(thresholds),
             secret="whsec_",  # noqa: S106  # nobody's
             created_at=NOW,
             **further,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import func, insert, select, update
 
 from features.calendar import LocalCalendar
 from store.campaign_assignments import MOST_ASSIGNED, assign, assign_segment
@@ -26,11 +26,10 @@ from store.held_out import HeldOut, read_held_out
 from store.lists import ScoreRow, list_segment, run_of_cursor
 from store.tables import CampaignAssignment, Contact, Customer
 from store.work_list import WorkRules
-from tests.store.builders import NOW, Scored, add_customers, publish_run
+from tests.store.builders import NOBODY, NOW, Scored, add_customers, publish_run
 from tests.store.held import ANNA, ANONYMOUS, BERT, add_events, fill
 
 UTC = LocalCalendar("UTC")
-NOBODY = HeldOut(b"salt", 0.0)
 
 
 def new(name: str = "summer", **given: object) -> NewCampaign:
@@ -66,6 +65,9 @@ def test_a_campaign_is_made_once_and_another_of_its_name_is_refused(database: Da
     assert made(database) == first
     with pytest.raises(CampaignExistsError, match=r"'summer' already \(number 1\), with another outcome_days"):
         made(database, outcome_days=31)
+    assert made(database, outcome_days=31, left_open=frozenset({"outcome_days"})) == first
+    with pytest.raises(CampaignExistsError, match="with another way of assigning its customers"):
+        made(database, held_out_share=0.1, left_open=frozenset({"held_out_share"}))
     assert made(database, name="winter") != first
     with database.read() as session:
         assert [campaign.name for campaign in list_campaigns(session)] == ["winter", "summer"]
@@ -104,8 +106,14 @@ def test_whoever_is_being_erased_is_assigned_to_nothing_and_no_campaign_has_too_
     )
     assert MOST_ASSIGNED == 100_000
     monkeypatch.setattr("store.campaign_assignments.MOST_ASSIGNED", 1)
-    with pytest.raises(CampaignExistsError, match="at most 1 customers in a campaign; it has 0, and 2 came"):
-        assign(database, campaign_id, [(BERT, "mail"), (ANNA, "mail")], assigned_at=NOW, now=NOW)
+    # Counted are customers, however often they come, and only those who would be new.
+    rows = [(BERT, "mail"), (ANNA, "mail"), (ANONYMOUS, "mail")]
+    for stored, there in ((1, 1), (0, 2)):
+        found = assign(database, campaign_id, rows, assigned_at=NOW, now=NOW)
+        assert (found.stored, found.already_there, len(found.refused)) == (stored, there, 1)
+    add_customers(database, ["carl"], [99])
+    with pytest.raises(CampaignExistsError, match="at most 1 customers in a campaign; it has 1, and 1 more came"):
+        assign(database, campaign_id, [*rows, ("carl", "mail")], assigned_at=NOW, now=NOW)
 
 
 @pytest.mark.parametrize("most", [None, 7])
@@ -126,6 +134,21 @@ def test_a_segment_is_assigned_from_the_top_with_a_random_share_held_out(
     with database.read() as session:
         assert find_campaign(session, campaign.id).is_assigned
         assert due_campaigns(session, now=NOW) == [campaign.id]
+
+
+def test_an_assignment_that_was_cut_off_goes_on_with_the_list_of_then_and_has_no_more_than_asked_for(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = shop(database)
+    monkeypatch.setattr("store.campaign_assignments._ROWS_A_TRANSACTION", 4)
+    with database.write() as session:
+        campaign = add_campaign(session, new(held_out_share=0.0, most_customers=7), now=NOW)
+        last = [{"campaign_id": campaign.id, "customer_key": keys["c000"], "arm": "contacted", "assigned_at": NOW}]
+        session.execute(insert(CampaignAssignment), last)
+    # By now the list is another one: turned round, and without who is in the campaign already.
+    publish_run(database, {key: Scored("at_risk", float(key), 10.0, 0.5) for key in keys.values() if key > 1})
+    assert assign_segment(database, campaign, NOBODY, now=NOW) == 6
+    assert arms(database, campaign.id) == dict.fromkeys([keys["c000"], *range(25, 31)], "contacted")
 
 
 def test_who_is_held_out_is_a_random_share_that_only_grows_and_another_salt_holds_out_others() -> None:
@@ -152,18 +175,45 @@ def test_contacts_are_stored_once_and_what_cannot_be_taken_is_named(database: Da
         contact(BERT, message_id="m1"),
         contact(ANONYMOUS, contacted_at=NOW - timedelta(days=1), message_id="m1"),
     ]
-    taken = add_contacts(database, dict(enumerate(told)), latest=NOW, now=NOW)
-    assert (taken.stored, taken.already_there) == (2, 2)
+    taken = add_contacts(database, dict(enumerate(told)), NOBODY, latest=NOW, now=NOW)
+    assert (taken.stored, taken.already_there) == (2, 1)
     assert [(row.row, row.code) for row in taken.refused] == [
         (2, "unknown_customer"),
         (3, "unknown_campaign"),
         (4, "contacted_at"),
+        (6, "conflicting_message_id"),
     ]
-    again = add_contacts(database, {8: told[0], 9: told[5]}, latest=NOW, now=NOW)
-    assert (again.stored, again.already_there, again.refused) == (0, 2, ())
+    again = add_contacts(database, {8: told[0], 9: told[5], 10: told[6]}, NOBODY, latest=NOW, now=NOW)
+    assert (again.stored, again.already_there) == (0, 2)
+    assert [(row.row, row.reason) for row in again.refused] == [
+        (10, "the message 'm1' went to another customer; expected an id for each")
+    ]
     with database.read() as session:
         query = select(func.count()).select_from(Contact).where(Contact.campaign_id.is_not_distinct_from(campaign_id))
         assert session.scalar(query) == 1
+
+
+def test_contacts_of_customers_who_are_held_out_are_named(database: Database) -> None:
+    keys = fill(database)
+    campaign_id, other = made(database), made(database, name="winter")
+    assign(database, campaign_id, [(ANNA, "held_out"), (BERT, "mail")], assigned_at=NOW, now=NOW)
+    told = [
+        contact(ANNA, campaign="summer"),
+        contact(BERT, campaign="summer"),
+        contact(ANONYMOUS, campaign=other),
+        contact(ANONYMOUS),
+        contact(BERT),
+        contact("nobody"),
+    ]
+    taken = add_contacts(database, dict(enumerate(told)), NOBODY, latest=NOW, now=NOW)
+    # Of the last one another campaign holds the customer out.
+    assert (taken.stored, taken.held_out) == (5, (0, 3, 4))
+    everybody = HeldOut(b"salt", 0.999999)
+    assert all(key in everybody for key in keys.values())
+    # Once all windows are over; a campaign that is named has arms of its own.
+    for by_policy, held_out in ((NOBODY, (0,)), (everybody, (0, 3, 4))):
+        again = add_contacts(database, dict(enumerate(told)), by_policy, latest=NOW, now=NOW + timedelta(days=400))
+        assert (again.already_there, again.held_out) == (5, held_out)
 
 
 def _list(database: Database, rules: WorkRules, *, limit: int, budget: int | None = None) -> list[list[int]]:
@@ -187,7 +237,7 @@ def test_whoever_was_contacted_of_late_is_passed_over_and_everybody_else_keeps_t
     contacted = [*range(2, 20), 29]  # more in a row than one page reads
     told = {i: contact(f"c{number:03}") for i, number in enumerate(contacted)}
     old = {100: contact("c000", contacted_at=NOW - timedelta(days=14, seconds=1))}
-    add_contacts(database, told | old, latest=NOW, now=NOW)
+    add_contacts(database, told | old, NOBODY, latest=NOW, now=NOW)
     since = NOW - timedelta(days=14)
     rules = WorkRules(NOBODY, NOW, since)
     shown = [number + 1 for number in range(30) if number not in contacted]
@@ -208,7 +258,7 @@ def test_a_budget_counts_those_who_may_be_contacted_and_shows_who_is_held_out(da
     with database.read() as session:
         held_out = read_held_out(session, 0.5)
     rules = WorkRules(held_out, NOW, NOW, include_contacted=True)
-    add_contacts(database, {0: contact("c000"), 1: contact("c005")}, latest=NOW, now=NOW)
+    add_contacts(database, {0: contact("c000"), 1: contact("c005")}, NOBODY, latest=NOW, now=NOW)
     for limit in (2, 50):
         rows: list[ScoreRow] = []
         cursor = None
@@ -227,15 +277,19 @@ def test_a_budget_counts_those_who_may_be_contacted_and_shows_who_is_held_out(da
         assert rows[-1] == may_be[-1]
 
 
-def test_recently_contacted_customers_of_a_list_are_counted_by_customer(database: Database) -> None:
+def test_recently_contacted_customers_of_a_list_are_counted_by_customer(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
     keys = shop(database)
     publish_run(database, {key: Scored("steady" if key == 1 else "at_risk", 1.0, 1.0, 0.5) for key in keys.values()})
     told = [contact("c000"), contact("c001"), contact("c001", channel="mail"), contact("c002")]
     told.append(contact("c003", contacted_at=NOW - timedelta(days=2)))
-    add_contacts(database, dict(enumerate(told)), latest=NOW, now=NOW)
+    add_contacts(database, dict(enumerate(told)), NOBODY, latest=NOW, now=NOW)
     with database.read() as session:
         run = run_of_cursor(session, None)
         assert count_recent(session, run.id, "at_risk", since=NOW - timedelta(days=1)) == 2
+        monkeypatch.setattr("store.contacts._MOST_COUNTED", 1)
+        assert count_recent(session, run.id, "at_risk", since=NOW - timedelta(days=1)) <= 1
         found = last_contacts(session, [keys["c001"], keys["c003"]], since=NOW - timedelta(days=1))
         assert found == {keys["c001"]: NOW}
 
@@ -269,7 +323,7 @@ def test_outcomes_are_counted_by_arm_within_each_customers_own_window(
         contact("open", campaign="summer", contacted_at=NOW + 12 * day),
         contact("before", campaign="summer", contacted_at=NOW + day, cost=0.0),  # held out, and contacted all the same
     ]
-    add_contacts(database, dict(enumerate(told)), latest=NOW + 90 * day, now=NOW)
+    add_contacts(database, dict(enumerate(told)), NOBODY, latest=NOW + 90 * day, now=NOW)
     with database.write() as session:
         session.execute(update(Customer).where(Customer.customer_id == "gone").values(erased_at=NOW))
         campaign = find_campaign(session, campaign_id)

@@ -29,7 +29,7 @@ from store.retention import prune
 from store.tables.base import to_microseconds
 from store.work_list import WorkRules
 from tests.features.learnt import Learnt
-from tests.store.builders import NOW, Scored, add_attributes, add_customers, publish_run, queue_run
+from tests.store.builders import NOBODY, NOW, Scored, add_attributes, add_customers, publish_run, queue_run
 from tests.store.statements import statements_of
 
 N = 60
@@ -227,7 +227,7 @@ def test_a_filter_and_the_rules_of_a_list_to_be_worked_down_leave_out_what_both_
 ) -> None:
     contacted = {f"customer {key}" for key in range(2, N, 3)}
     told = [NewContact(customer_id=who, campaign=None, contacted_at=NOW, channel="mail") for who in sorted(contacted)]
-    add_contacts(shop, dict(enumerate(told)), latest=NOW, now=NOW)
+    add_contacts(shop, dict(enumerate(told)), NOBODY, latest=NOW, now=NOW)
     held_out = HeldOut(b"salt", share)
     expected, counted = [], 0
     for row in iterate_segment(shop, "steady"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -123,6 +124,20 @@ def test_old_runs_lose_their_scores_and_the_published_one_keeps_them(database: D
     assert (deleted.scores, deleted.listings) == (2, 2)
     assert _count(database, Score) == of_published == 2
     assert _count(database, ScoringRun) == runs
+
+
+def test_runs_may_be_kept_for_less_long_than_what_they_were_made_from(database: Database) -> None:
+    fill(database)
+    late = NOW + timedelta(days=1)
+    others = {table: _count(database, table) for table in (Event, OrderLine, CampaignAssignment, RejectedRow)}
+    counted = prune(database, before=None, runs_before=late, dry_run=True)
+    assert counted == Pruned(scores=2, listings=2)
+    assert prune(database, before=CUT, runs_before=late, dry_run=True) == replace(
+        prune(database, before=CUT, dry_run=True), scores=2, listings=2
+    )
+    assert prune(database, before=None, runs_before=late) == counted
+    assert {table: _count(database, table) for table in others} == others
+    assert prune(database, before=None) == Pruned()
 
 
 def test_a_run_stays_until_what_the_next_one_has_changed_has_been_told(database: Database) -> None:

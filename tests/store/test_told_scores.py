@@ -116,7 +116,7 @@ def test_of_many_customers_each_is_told_against_its_own(database: Database) -> N
 @pytest.mark.parametrize(
     ("thresholds", "expected"),
     [
-        ({}, [0, 4]),
+        ({"churn_probability": 0.1}, [0, 4]),
         ({"churn_probability": 0.3}, []),
         ({"clv": 10}, [2, 4]),
         ({"clv": 10, "churn_probability": 0.05}, [0, 1, 2, 4]),

@@ -96,11 +96,29 @@ def test_a_delivery_that_has_ended_is_replayed_with_all_its_attempts(database: D
     assert (again.status, again.attempts, again.next_attempt_at) == ("pending", 0, later)
     assert (again.last_error, again.last_attempt_at, again.delivered_at) == (None, None, None)
     with database.write() as session:
-        with pytest.raises(WebhookStateError, match="is on its way; its next attempt is at 2024-05-01T01:00:00"):
-            replay_delivery(session, 1, told, now=later)
         webhooks.disable_endpoint(session, 1, why="It answered 410 Gone.", now=NOW)
         with pytest.raises(WebhookStateError, match="Enable it first"):
             replay_delivery(session, 1, told, now=later)
+
+
+def test_a_delivery_that_waits_is_sent_at_once_and_one_on_the_wire_is_left_alone(database: Database) -> None:
+    add_customers(database, ["ada"])
+    add_endpoint(database)
+    (told,) = tell(database, 1, [1])
+    with database.write() as session:
+        (claimed,) = claim_due(session, 1, limit=9, now=NOW)
+    with database.write() as session:
+        sending = replay_delivery(session, 1, told, now=NOW + timedelta(seconds=1)).delivery
+        assert sending.next_attempt_at == claimed.lease_until
+    tomorrow = NOW + timedelta(days=1)
+    with database.write() as session:
+        record(session, [Ended(claimed, NOW, 500, "It answered 500.", tomorrow)], now=NOW)
+    later = NOW + timedelta(hours=1)
+    with database.write() as session:
+        assert claim_due(session, 1, limit=9, now=later) == []
+        waiting = replay_delivery(session, 1, told, now=later).delivery
+        assert (waiting.next_attempt_at, waiting.attempts, waiting.last_error) == (later, 1, "It answered 500.")
+        assert [each.delivery_id for each in claim_due(session, 1, limit=9, now=later)] == [told]
 
 
 def test_all_dead_ones_since_an_instant_are_replayed_in_order_and_no_others(

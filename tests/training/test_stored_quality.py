@@ -207,6 +207,14 @@ def test_a_run_whose_scores_or_events_have_been_deleted_says_so(trained: Shop) -
     compare_due(trained.database, kept, now=trained.clock())
     assert "has been deleted in part" in _reports(trained, run)[CHURN].report["not_comparable"]
     with trained.database.write() as session:
+        # A pruning has begun.
+        session.execute(update(ScoringRun).values(is_pruned=True))
+        session.execute(delete(QualityReport))
+    _compare(trained, run_ids=[run.id])
+    assert "have been deleted" in _reports(trained, run)[CHURN].report["not_comparable"]
+    with trained.database.write() as session:
+        session.execute(update(ScoringRun).values(is_pruned=False))
+        session.execute(delete(QualityReport))
         session.execute(delete(Score).where(Score.scoring_run_id == run.id))
     _compare(trained, run_ids=[run.id])
     assert "have been deleted" in _reports(trained, run)[FORECASTS].report["not_comparable"]

@@ -36,7 +36,7 @@ from store.tables import (
     ToldScore,
     WebhookDelivery,
 )
-from tests.store.builders import NOW, Scored, add_endpoint, publish_run
+from tests.store.builders import NOBODY, NOW, Scored, add_endpoint, publish_run
 from tests.store.ingest.live_requests import (
     AT,
     RECEIVED_AT,
@@ -339,7 +339,7 @@ def test_arms_and_contacts_of_campaigns_become_the_customers_and_where_both_have
             campaign_id = add_campaign(session, new, now=NOW).id
         assert assign(database, campaign_id, arms, assigned_at=NOW, now=NOW).stored == len(arms)
     contact = NewContact(customer_id="visitor", campaign="one", contacted_at=NOW, channel="mail")
-    assert add_contacts(database, {0: contact}, latest=NOW, now=NOW).stored == 1
+    assert add_contacts(database, {0: contact}, NOBODY, latest=NOW, now=NOW).stored == 1
     writer.write([request(alias("visitor", "ada"))])
     ada = key_of(database, "ada")
     with database.read() as session:
@@ -347,4 +347,4 @@ def test_arms_and_contacts_of_campaigns_become_the_customers_and_where_both_have
         assert sorted(map(tuple, found)) == [(ada, "mail"), (ada, "none")]
         assert session.scalars(select(Contact.customer_key)).all() == [ada]
     # Told again under the old id it is the same contact.
-    assert add_contacts(database, {0: contact}, latest=NOW, now=NOW).already_there == 1
+    assert add_contacts(database, {0: contact}, NOBODY, latest=NOW, now=NOW).already_there == 1

@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 from models.campaign_effect import CampaignEffect
 from models.save_rate import judge_save_rate, with_measured
 from models.segments import SegmentPolicy
-from service.schemas.campaigns import CampaignIn, ContactIn
+from service.schemas.campaigns import CampaignIn
+from service.schemas.contacts import ContactIn
 from store import policies, registry
 from store.campaign_assignments import RefusedRow
 from store.campaigns import HELD_OUT, NewCampaign, adopt

@@ -23,6 +23,7 @@ __all__ = [
     "IncludeContacted",
     "Instant",
     "Limit",
+    "Line",
     "MinClv",
     "MinProbability",
     "MinValueAtRisk",
@@ -44,6 +45,7 @@ _BUDGET = Query(description="Number of contacts: at most so many rows over all p
 _Contacts = Annotated[int, Field(ge=1, le=1_000_000_000)]
 
 CustomerId = Annotated[str, _ID]
+Line = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]*\S[^\x00-\x1f]*$")]
 CustomerIdInPath = Annotated[
     CustomerId, Path(description="The business's own id; one with a slash goes into the query instead.")
 ]

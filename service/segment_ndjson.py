@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from service.published_list import Listing, PublishedList
-from service.schemas.lists import AtRiskCustomer, ListedCustomer, run_fields
+from service.schemas.lists import AtRiskCustomer, ListedCustomer
+from service.schemas.of_run import run_fields
 from store.lists import ScoreRow
 
 __all__ = ["ndjson_text"]

@@ -13,20 +13,17 @@ from service.campaigns import adopt_measured, held_out_by_policy, judge_contacts
 from service.deps import Now, OpenDatabase, TheScorer, TheSettings
 from service.openapi import PROBLEMS, problems
 from service.parameters import CampaignId
+from service.schemas.campaign_effect import CampaignEffectOut, EffectQueued
 from service.schemas.campaigns import (
     AssignmentOut,
     AssignmentsAnswer,
     AssignmentsIn,
-    CampaignEffectOut,
     CampaignIn,
     CampaignMade,
     CampaignOut,
     CampaignsAnswer,
-    ContactsIn,
-    ContactsTakenOut,
-    EffectQueued,
-    RowsTaken,
 )
+from service.schemas.contacts import ContactsIn, ContactsTakenOut, RowsTaken
 from store.api_keys import SEND_CONTACTS
 from store.campaign_assignments import Assigned, assign, assign_segment, list_assignments
 from store.campaigns import add_campaign, find_campaign, list_campaigns, make_due

@@ -28,8 +28,9 @@ from service.published_list import (
     read_page,
     read_published,
 )
-from service.schemas.lists import AtRiskList, BudgetOut, CustomerList, SegmentsAnswer
+from service.schemas.lists import AtRiskList, BudgetOut, CustomerList
 from service.schemas.propensities import PropensitiesAnswer, PropensityList, target_fields
+from service.schemas.segments import SegmentsAnswer
 from service.wanted import Wanted, WantedRows
 from service.work_list import AT_RISK, WorkListing, read_work_page
 from store.engine import Database

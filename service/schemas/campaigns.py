@@ -1,45 +1,29 @@
-"""Campaigns, who is in which arm, contacts, and what a campaign did."""
+"""Campaigns, and who is in which arm of them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from models.campaign_effect import ArmEffect, CampaignEffect
-from service.parameters import CustomerId, Instant
-from store.campaign_assignments import RefusedRow
+from service.parameters import CustomerId, Instant, Line
+from service.schemas.contacts import RowsTaken
 from store.tables import Campaign
 
 __all__ = [
     "AdoptionOut",
-    "ArmOut",
     "AssignmentIn",
     "AssignmentOut",
     "AssignmentsAnswer",
     "AssignmentsIn",
-    "CampaignEffectOut",
     "CampaignIn",
     "CampaignMade",
     "CampaignOut",
     "CampaignsAnswer",
-    "ContactIn",
-    "ContactsIn",
-    "ContactsTakenOut",
-    "EffectQueued",
-    "HeldOutArmOut",
-    "IntervalOut",
-    "MeasuredRateOut",
-    "RefusedOut",
-    "RowsTaken",
-    "SampleOut",
 ]
 
 _PURCHASE = "purchase"
-_Text = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]*\S[^\x00-\x1f]*$")]
 _Arm = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f]*\S[^\x00-\x1f]*$")]
 _MOST_SUPPLIED = 50_000
 
@@ -108,7 +92,7 @@ class CampaignIn(_Strict):
         }
     )
 
-    name: Annotated[_Text, AfterValidator(_not_a_number)] = Field(
+    name: Annotated[Line, AfterValidator(_not_a_number)] = Field(
         description="No other campaign has it; not of digits only, which would be taken for the number of one."
     )
     segment: Literal["at_risk", "high_value", "upsell_ready", "new", "steady", "dormant", "prospect"] | None = Field(
@@ -116,9 +100,7 @@ class CampaignIn(_Strict):
         description="Whom it is for: without `assignment` the customers of this segment are assigned, as the published "
         "run has them. Null for anybody else.",
     )
-    outcome: _Text = Field(
-        default=_PURCHASE, description="`purchase`, or the name of an event: what has to come about."
-    )
+    outcome: Line = Field(default=_PURCHASE, description="`purchase`, or the name of an event: what has to come about.")
     outcome_days: int | None = Field(
         default=None,
         ge=1,
@@ -153,90 +135,6 @@ class CampaignIn(_Strict):
     def outcome_event(self) -> str | None:
         """Name of the event; None for a purchase."""
         return None if self.outcome == _PURCHASE else self.outcome
-
-
-class ContactIn(_Strict):
-    """One contact."""
-
-    customer_id: CustomerId
-    campaign: Annotated[int, Field(strict=True, ge=1, le=2**31 - 1)] | _Text | None = Field(
-        default=None, description="Number or name of the campaign that it belongs to."
-    )
-    contacted_at: Instant = Field(description="When the customer was contacted.")
-    channel: _Text = Field(description="How, such as phone or e-mail.")
-    cost: float | None = Field(
-        default=None, ge=0, le=1e9, description="In the currency of the business; the policy's contact_cost without it."
-    )
-    message_id: _Text | None = Field(
-        default=None, description="The sender's own id, by which the contact is stored once however it is told again."
-    )
-
-
-class ContactsIn(BaseModel):
-    """Contacts to be stored; each is judged by itself."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "contacts": [
-                        {
-                            "customer_id": "04711",
-                            "campaign": "Autumn calls",
-                            "contacted_at": "2024-03-02T10:15:00Z",
-                            "channel": "phone",
-                            "cost": 2.5,
-                        }
-                    ]
-                }
-            ]
-        },
-        extra="forbid",
-    )
-
-    contacts: list[dict[str, Any]] = Field(
-        min_length=1,
-        max_length=1_000,
-        description="Up to 1,000, each with customer_id, contacted_at and channel, and, if you like, campaign (number "
-        "or name), cost (from 0; the policy's without it) and message_id, by which it is stored once.",
-    )
-
-
-class RefusedOut(BaseModel):
-    """A row that was not taken."""
-
-    index: int = Field(description="Its place among those sent, from 0.")
-    code: str = Field(description="Stable name of the reason, for programs.")
-    message: str = Field(description="What was expected and what came.")
-
-
-class RowsTaken(BaseModel):
-    """Rows that are on disk, and those that were not taken."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [{"stored": 2, "already_there": 1, "rejected": []}]})
-
-    stored: int = Field(description="Rows that were new.")
-    already_there: int = Field(description="Rows that were stored before, by this or another request.")
-    rejected: list[RefusedOut] = Field(description="Rows that can't be taken as they are; all others are stored.")
-
-    @classmethod
-    def of(cls, stored: int, already_there: int, refused: Sequence[RefusedRow]) -> RowsTaken:
-        """Return what became of rows."""
-        rejected = [RefusedOut(index=row.row, code=row.code, message=row.reason) for row in refused]
-        return cls(stored=stored, already_there=already_there, rejected=rejected)
-
-
-class ContactsTakenOut(RowsTaken):
-    """Contacts that are on disk, and those that were not taken."""
-
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [{"stored": 2, "already_there": 1, "rejected": [], "held_out": [1]}]}
-    )
-
-    held_out: list[int] = Field(
-        description="Places, from 0, of those taken that went to a customer whom the campaign holds out; without a "
-        "campaign, whom any campaign or the policy does."
-    )
 
 
 class AdoptionOut(BaseModel):
@@ -295,114 +193,3 @@ class CampaignsAnswer(BaseModel):
 
     campaigns: list[CampaignOut] = Field(description="The newest first.")
     next_before: int | None = Field(description="For the next page, as `before`; null on the last.")
-
-
-class IntervalOut(BaseModel):
-    """An estimate, and between which bounds the truth lies in 95 cases of 100."""
-
-    estimate: float = Field(description="The estimate.")
-    low: float = Field(description="Lower bound.")
-    high: float = Field(description="Upper bound.")
-
-
-class SampleOut(BaseModel):
-    """How many customers tell a difference from chance, in 80 cases of 100, at the 5 % level."""
-
-    difference: float = Field(description="The difference of rates in question.")
-    is_assumed: bool = Field(
-        description="Whether it follows from the policy's save rate, as what was observed may be chance."
-    )
-    contacted: int = Field(description="Customers that it takes in this arm.")
-    held_out: int = Field(description="Customers that it takes in the held-out arm.")
-    contacted_missing: int = Field(description="How many are still missing here, whose window has passed.")
-    held_out_missing: int = Field(description="How many are still missing there.")
-    is_enough: bool = Field(description="Whether none are missing.")
-
-
-class HeldOutArmOut(BaseModel):
-    """One arm of a campaign, by assignment: contacted or not, whoever was meant to be counts among those who were."""
-
-    arm: str = Field(description="Name of the arm.")
-    n: int = Field(description="Customers whose window has passed; all that follows is over them.")
-    open: int = Field(description="Customers whose window is still open.")
-    came: int = Field(description="For how many the outcome came about.")
-    rate: IntervalOut | None = Field(description="Their share (Wilson); null without customers.")
-    mean_value: float | None = Field(description="Value of the purchases within the window, per customer.")
-    contacted: int = Field(description="Customers contacted in the campaign, within their window.")
-    contacted_share: float | None = Field(description="Their share; null without customers.")
-    contacts: int = Field(description="Contacts of these.")
-    cost: float = Field(description="Of the contacts; the policy's contact_cost where none was told.")
-
-    @classmethod
-    def numbers_of(cls, arm: ArmEffect) -> dict[str, Any]:
-        """Return the fields."""
-        tally = arm.tally
-        names = ("arm", "n", "open", "came", "contacted", "contacts", "cost")
-        return {name: getattr(tally, name) for name in names} | {
-            "rate": None if arm.rate is None else asdict(arm.rate),
-            "mean_value": arm.mean_value,
-            "contacted_share": tally.contacted / tally.n if tally.n else None,
-        }
-
-
-class ArmOut(HeldOutArmOut):
-    """One arm, and how it differs from the one that was held out."""
-
-    difference: IntervalOut | None = Field(description="Of the rates (Newcombe's hybrid score).")
-    value_difference: IntervalOut | None = Field(
-        description="Of the values per customer; null where too little was bought to tell."
-    )
-    gained: IntervalOut | None = Field(description="Margin brought beyond what the held-out arm leads to expect.")
-    net: IntervalOut | None = Field(description="That, less the cost.")
-    sample: SampleOut | None = Field(description="Whether there are enough customers; null where nothing differs.")
-
-    @classmethod
-    def of(cls, arm: ArmEffect) -> ArmOut:
-        """Return an arm with what sets it off."""
-        numbers: dict[str, Any] = cls.numbers_of(arm)
-        for name in ("difference", "value_difference", "gained", "net"):
-            numbers[name] = None if (of := getattr(arm, name)) is None else asdict(of)
-        numbers["sample"] = None if arm.sample is None else {**asdict(arm.sample), "is_enough": arm.sample.is_enough}
-        return cls(**numbers)
-
-
-class MeasuredRateOut(BaseModel):
-    """Share of those who would have left who stayed because they were contacted, of all contacted arms together."""
-
-    rate: IntervalOut = Field(description="The share; below 0 where more left than of the held-out.")
-    n_contacted: int = Field(description="Customers of the contacted arms.")
-    n_held_out: int = Field(description="Customers of the held-out arm.")
-
-
-class CampaignEffectOut(CampaignOut):
-    """What a campaign did, by assignment, over the customers whose window has passed."""
-
-    as_of: datetime = Field(description="The instant that it speaks of.")
-    currency: str = Field(description="ISO 4217 code of all amounts.")
-    held_out: HeldOutArmOut = Field(description="The arm that was not to be contacted.")
-    arms: list[ArmOut] = Field(description="The others, by name.")
-    save_rate: MeasuredRateOut | None = Field(
-        description="Null unless the outcome is a purchase and somebody of either arm left."
-    )
-
-    @classmethod
-    def of_effect(cls, campaign: Campaign, effect: CampaignEffect, *, currency: str) -> CampaignEffectOut:
-        """Return a campaign with the effect that was counted last."""
-        fields = cls.fields_of(campaign)
-        return cls(
-            **fields,
-            as_of=fields["effect_as_of"],
-            currency=currency,
-            held_out=HeldOutArmOut(**HeldOutArmOut.numbers_of(effect.held_out)),
-            arms=[ArmOut.of(arm) for arm in effect.arms],
-            save_rate=None if effect.save_rate is None else MeasuredRateOut(**asdict(effect.save_rate)),
-        )
-
-
-class EffectQueued(BaseModel):
-    """An effect that a worker is going to count."""
-
-    state: Literal["queued", "nobody is assigned", "deleted"] = Field(
-        description="`queued`: ask again in a moment. `nobody is assigned`: there is nothing to count. `deleted`: what "
-        "it would be counted from has been, before it was."
-    )

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from models.change_reasons import Change
 from models.score_changes import CLV, change_in_words
 from models.scoring import Scores
-from service.schemas.scores import Probability
+from service.schemas.score_numbers import Probability
 from service.scorer import Movement
 
 __all__ = ["ChangeOut", "ChangeReasonOut", "ChangesAnswer", "changes_of"]

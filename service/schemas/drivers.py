@@ -10,7 +10,7 @@ from features.catalogue import find_feature
 from models.driver_report import Direction, FeatureDriver
 from models.driver_words import direction_in_words, summary
 from service.published_drivers import PublishedDrivers
-from service.schemas.lists import OfRun, run_fields
+from service.schemas.of_run import OfRun, run_fields
 
 __all__ = ["CategoryOut", "DriverOut", "DriversAnswer", "FeatureDriverOut", "GroupDriverOut"]
 

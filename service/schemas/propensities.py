@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from features.targets import Target
 from service.modelled_targets import horizon_of
 from service.published_list import PublishedList
-from service.schemas.lists import RUN_EXAMPLE, OfRun, RankedList, run_fields
+from service.schemas.lists import RankedList
+from service.schemas.of_run import RUN_EXAMPLE, OfRun, run_fields
 
 __all__ = ["PropensitiesAnswer", "PropensityList", "PropensityTarget", "target_fields"]
 

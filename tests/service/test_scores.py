@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from service.schemas.scores import ScoreNumbers
+from service.schemas.score_numbers import ScoreNumbers
 from store.tables import Customer
 from tests.service.conftest import Shop
 from tests.service.shop import AS_OF, N_CUSTOMERS, ODD_IDS, PROSPECT, add_order

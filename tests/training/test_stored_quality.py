@@ -20,7 +20,8 @@ from tests.shop import AS_OF, HORIZON_DAYS, N_CUSTOMERS, PROSPECTS, shop_log, sh
 from tests.shop_databases import Shop
 from tests.training.stopping import StopAfter
 from training.score_all import score_all
-from training.stored_quality import compare_due, comparisons
+from training.stored_comparison import comparisons
+from training.stored_quality import compare_due
 from training.worker import work
 
 CHURN, UPSELL, FORECASTS = (TARGET, "churn"), (TARGET, "upsell"), (FORECAST, PURCHASES)

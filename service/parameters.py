@@ -19,6 +19,7 @@ __all__ = [
     "CustomerIdInPath",
     "CustomerIdInQuery",
     "FormBudget",
+    "FormReason",
     "Format",
     "IncludeContacted",
     "Instant",
@@ -38,6 +39,12 @@ __all__ = [
     "TargetName",
     "Until",
 ]
+
+
+def _none_if_empty(value: object) -> object:
+    """A form sends an empty field as empty text."""
+    return None if value == "" else value
+
 
 # As long as ingestion takes ids; NUL is in no stored text, and PostgreSQL refuses even to look for it.
 _ID = Field(min_length=1, max_length=255, pattern=r"^[^\x00]*$", description="The business's own id of a customer.")
@@ -83,8 +90,7 @@ CursorText = Annotated[
     Query(max_length=500, description="`next_cursor` of the page before; the list goes on in the run it began with."),
 ]
 Budget = Annotated[_Contacts | None, _BUDGET]
-# A form sends an empty field as empty text.
-FormBudget = Annotated[_Contacts | None, BeforeValidator(lambda value: None if value == "" else value), _BUDGET]
+FormBudget = Annotated[_Contacts | None, BeforeValidator(_none_if_empty), _BUDGET]
 CampaignId = Annotated[int, Path(ge=1, le=2**31 - 1, description="The campaign's number.")]
 IncludeContacted = Annotated[
     bool, Query(description="Whether to show customers who were contacted of late, marked with `contacted_at`.")
@@ -108,6 +114,11 @@ Reasons = Annotated[
         description="A feature that has to be among the reasons of the list's target; with `:towards` or `:against` "
         "behind its name, only if it pushes that way.",
     ),
+]
+FormReason = Annotated[
+    Annotated[str, Field(max_length=300, pattern=_WANTED)] | None,
+    BeforeValidator(_none_if_empty),
+    Query(alias="reason", description="A feature that has to be among the reasons, as in the API."),
 ]
 AttributesWanted = Annotated[
     list[Annotated[str, Field(max_length=600, pattern=_WANTED)]] | None,

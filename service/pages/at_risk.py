@@ -4,27 +4,43 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import ClassVar
+from typing import ClassVar, cast
 
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 from markupsafe import Markup
+from sqlalchemy.orm import Session
 
 from features.targets import CHURN
 from models.charts import gain_curve
+from models.driver_report import DriverReport
+from models.driver_words import title_of
 from service.deps import OpenDatabase, TheScorer, TheSettings
 from service.pages.links import href
 from service.pages.ranked import ROWS_A_PAGE, RankedRow, ranked_rows
 from service.pages.templating import render
-from service.parameters import CursorText, FormBudget, IncludeContacted
+from service.parameters import CursorText, FormBudget, FormReason, IncludeContacted
 from service.published_list import PublishedList
 from service.run_aggregates import BudgetOutcome, HeldOutTotals, RankedBy
+from service.schemas.lists import LookedAt
 from service.segment_rules import save_rate_in_words
+from service.wanted import Wanted
 from service.work_list import AT_RISK, WorkListing, read_work_page
+from store import drivers
 
-__all__ = ["AtRiskPage", "router"]
+__all__ = ["AtRiskPage", "ReasonChoice", "router"]
 
 router = APIRouter()
+
+_REASONS_OFFERED = 30
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonChoice:
+    """A reason that may be asked for: as the list takes it, and in words."""
+
+    reason: str
+    title: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +73,16 @@ class AtRiskPage:
         Of the whole list.
     held_out_share, recent_contact_days : float, int
         By the policy.
+    reason : str or None
+        What has to be among a customer's reasons for the customer to be shown.
+    reasons : tuple of ReasonChoice
+        What may be asked for: the features that are most often a reason here.
+    looked_at : LookedAt or None
+        How far this page has looked for customers with that reason.
     include_contacted : bool
         Whether those contacted of late are shown.
-    contacted_href : str
-        The same list with them, or without.
+    contacted_href, everybody_href : str
+        The same list with them, or without; and with any reason.
     gain_chart : Markup or None
         Value at risk by number of contacts; None without clv.
     rows : tuple of RankedRow
@@ -93,8 +115,12 @@ class AtRiskPage:
     held_out: HeldOutTotals
     held_out_share: float
     recent_contact_days: int
+    reason: str | None
+    reasons: tuple[ReasonChoice, ...]
+    looked_at: LookedAt | None
     include_contacted: bool
     contacted_href: str
+    everybody_href: str
     gain_chart: Markup | None
     rows: tuple[RankedRow, ...]
     next_href: str | None
@@ -114,15 +140,19 @@ def show_at_risk(
     settings: TheSettings,
     scorer: TheScorer,
     budget: FormBudget = None,
+    reason: FormReason = None,
     include_contacted: IncludeContacted = False,
     cursor: CursorText = None,
 ) -> HTMLResponse:
     """Show the customers at risk, the most value at risk first."""
-    asked = WorkListing(as_of=scorer.as_of(), budget=budget, include_contacted=include_contacted)
+    wanted = Wanted(reasons=() if reason is None else (reason,))
+    asked = WorkListing(as_of=scorer.as_of(), budget=budget, include_contacted=include_contacted, wanted=wanted)
     with database.read() as session:
         page, published, outcome = read_work_page(session, asked, limit=ROWS_A_PAGE, cursor=cursor)
+        reasons = _reasons(session, published, reason)
     totals, policy = published.aggregates.segments[AT_RISK.name], published.policy
-    query = {"budget": budget, "include_contacted": "true" if include_contacted else None}
+    with_contacted = "true" if include_contacted else None
+    query = {"budget": budget, "reason": reason, "include_contacted": with_contacted}
     return render(
         AtRiskPage(
             customers=totals.customers,
@@ -143,8 +173,12 @@ def show_at_risk(
             held_out=published.aggregates.held_out,
             held_out_share=policy.held_out_share,
             recent_contact_days=policy.recent_contact_days,
+            reason=reason,
+            reasons=reasons,
+            looked_at=LookedAt.of(page, totals.customers) if page.is_filtered else None,
             include_contacted=include_contacted,
-            contacted_href=href("/", budget=budget, include_contacted=None if include_contacted else "true"),
+            contacted_href=href("/", **{**query, "include_contacted": None if include_contacted else "true"}),
+            everybody_href=href("/", **{**query, "reason": None}),
             gain_chart=_gain_chart(published, budget) if published.aggregates.has_clv else None,
             rows=ranked_rows(page.rows, AT_RISK, published),
             next_href=page.next_cursor and href("/", **query, cursor=page.next_cursor),
@@ -153,6 +187,21 @@ def show_at_risk(
             caveats=published.aggregates.caveats,
         )
     )
+
+
+def _reasons(session: Session, published: PublishedList, shown: str | None) -> tuple[ReasonChoice, ...]:
+    """Return what may be asked for: features that speak for leaving, those first that are most customers' reason."""
+    # Written by the run as `models.drivers` made it.
+    report = cast(DriverReport | None, drivers.read(session, published.run.id, CHURN, AT_RISK.name))
+    rows = [] if report is None else [row for row in report["features"] if row["among_strongest"] and row["towards"]]
+    rows.sort(key=lambda row: row["among_strongest"], reverse=True)
+    names = [row["feature"] for row in rows[:_REASONS_OFFERED]]
+    found = [ReasonChoice(f"{name}:towards", title_of(name)) for name in names]
+    if shown is not None and all(choice.reason != shown for choice in found):
+        feature = shown.removesuffix(":against").removesuffix(":towards")
+        against = ", against leaving" if shown.endswith(":against") else ""
+        found.insert(0, ReasonChoice(shown, title_of(feature) + against))
+    return tuple(found)
 
 
 def _gain_chart(published: PublishedList, budget: int | None) -> Markup:

@@ -12,6 +12,7 @@ from fastapi.responses import HTMLResponse
 from markupsafe import Markup
 
 from features.catalogue import find_feature
+from features.targets import CHURN
 from models.charts import driver_bars
 from models.driver_report import EVERYBODY, Direction, FeatureDriver, GroupDriver
 from models.driver_words import Sides, direction_in_words, sides_of, summary, title_of
@@ -21,6 +22,7 @@ from service.pages.templating import render
 from service.parameters import SegmentInQuery, TargetInQuery
 from service.published_drivers import PublishedDrivers, read_drivers
 from service.segment_rules import TITLES
+from service.work_list import AT_RISK
 from store.settings import Settings
 
 __all__ = ["Choice", "DriversPage", "FeatureRow", "GroupRow", "router"]
@@ -52,13 +54,14 @@ class GroupRow:
 
 @dataclass(frozen=True, slots=True)
 class FeatureRow:
-    """One feature; `share` as of a group."""
+    """One feature; `share` as of a group. `customers_href` lists whose reason it is, where there is such a list."""
 
     title: str
     description: str
     words: str
     share: float
     row: FeatureDriver
+    customers_href: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +143,7 @@ def _page(found: PublishedDrivers, settings: Settings) -> DriversPage:
         )
         for row in report["drivers"]
     )
+    is_listed = (found.target, found.segment) == (CHURN, AT_RISK.name)
     features = tuple(
         FeatureRow(
             title=title_of(row["feature"]),
@@ -147,6 +151,7 @@ def _page(found: PublishedDrivers, settings: Settings) -> DriversPage:
             words=direction_in_words(row, target=found.target, currency=found.published.aggregates.currency),
             share=row["mean_size"] / largest,
             row=row,
+            customers_href=href("/", reason=row["feature"]) if is_listed and row["among_strongest"] else None,
         )
         for row in report["features"]
     )

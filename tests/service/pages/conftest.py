@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from service.pages import at_risk, campaigns, customer, models, propensities, segments
+from service.pages import at_risk, campaigns, customer, drivers, models, propensities, segments
 from service.pages.templating import render
 from tests.service.conftest import Shop
 
@@ -23,7 +23,7 @@ def showing(monkeypatch: pytest.MonkeyPatch) -> Callable[[Shop], Shown]:
         contexts.append(page)
         return render(page)
 
-    for module in (at_risk, campaigns, customer, models, propensities, segments):
+    for module in (at_risk, campaigns, customer, drivers, models, propensities, segments):
         monkeypatch.setattr(module, "render", spy)
 
     def of(shop: Shop) -> Shown:

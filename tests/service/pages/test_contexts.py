@@ -49,6 +49,40 @@ def test_the_at_risk_page_with_a_budget_ends_there_and_says_what_it_covers(shop:
     assert shown("/", budget="")[0].budget is None
 
 
+def test_the_at_risk_page_shows_those_whose_reason_is_asked_for_and_the_drivers_page_leads_there(
+    shop: Shop, shown: Shown
+) -> None:
+    everybody, html = shown("/")
+    assert (everybody.reason, everybody.looked_at) == (None, None)
+    drivers, _ = shown("/drivers", model="churn", segment="at_risk")
+    counted = {row.row["feature"]: row.row["among_strongest"] for row in drivers.features}
+    offered = [choice.reason.removesuffix(":towards") for choice in everybody.reasons]
+    assert offered == sorted(offered, key=lambda name: -counted[name])
+    assert all(f'<option value="{name}:towards">' in html for name in offered)
+    assert shown("/", reason="")[0].rows == everybody.rows
+    feature = offered[-1]
+    (link,) = (row.customers_href for row in drivers.features if row.row["feature"] == feature)
+    assert link == f"/?reason={feature}"
+    assert all(row.customers_href is None for row in shown("/drivers", model="churn", segment="all")[0].features)
+    for reason in (feature, f"{feature}:towards", f"{feature}:against"):
+        page, html = shown("/", reason=reason, budget=40)
+        told = shop.get("/v1/at-risk", reason=reason, limit=50, budget=40)
+        assert [row.customer_id for row in page.rows] == [row["customer_id"] for row in told["rows"]]
+        assert page.looked_at is not None
+        assert page.looked_at.model_dump() == told["looked_at"]
+        assert f'<option value="{reason}" selected>' in html
+        assert (
+            page.export_href
+            == f"/v1/at-risk?format=csv&budget=40&reason={feature}{reason[len(feature) :].replace(':', '%3A')}"
+        )
+        assert page.everybody_href == "/?budget=40"
+        assert page.contacted_href.endswith("&include_contacted=true")
+        assert [choice.reason for choice in page.reasons].count(reason) == 1
+    assert (
+        shop.client.get("/", params={"reason": "no such feature"}, headers={"Accept": "text/html"}).status_code == 422
+    )
+
+
 def test_the_customer_page_shows_the_score_of_now_with_numbers_that_sum(shop: Shop, shown: Shown) -> None:
     customer_id = shop.get("/v1/at-risk", limit=1)["rows"][0]["customer_id"]
     page, html = shown("/customer", customer_id=customer_id)

@@ -63,10 +63,11 @@ def judge_contacts(told: Iterable[tuple[int, Mapping[str, Any]]]) -> tuple[dict[
 
 def in_words(error: ValidationError, *, whole: str) -> str:
     """Say what is wrong with what was told, without repeating it, which may be long."""
-    return "; ".join(
-        f"{'.'.join(map(str, item['loc'])) or whole}: {item['msg'][:1].lower()}{item['msg'][1:]}"
-        for item in error.errors(include_input=False, include_url=False)
-    )
+    told = []
+    for item in error.errors(include_input=False, include_url=False):
+        message = item["msg"].removeprefix("Value error, ")
+        told.append(f"{'.'.join(map(str, item['loc'])) or whole}: {message[:1].lower()}{message[1:]}")
+    return "; ".join(told)
 
 
 def held_out_by_policy(session: Session) -> HeldOut:

@@ -156,7 +156,12 @@ class Handler(BaseHTTPRequestHandler):
     timeout = 10
 
     def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["content-length"]))
+        length = int(self.headers["content-length"])
+        body = self.rfile.read(length)
+        if len(body) < length:
+            # Whoever sent it was killed in the middle: nothing has come, as for any server.
+            self.close_connection = True
+            return
         came = Received(self.path, {k.lower(): v for k, v in self.headers.items()}, body, time.monotonic())
         owner = self.server.owner
         with owner.mutex:

@@ -292,6 +292,7 @@ def test_a_campaign_is_made_contacts_are_told_from_a_file_and_its_effect_is_show
     assert "held_out, held out" in effect.out
     assert "There is no campaign 'Spring'" in regulars("campaigns", "effect", "Spring").complaint()
     assert "held_out_share" in regulars("campaigns", "add", "x", "--held-out-share", 0.95).complaint()
+    assert "Error: name: expected more than digits" in regulars("campaigns", "add", "2024").complaint()
 
 
 def test_explain_says_why_and_shows_contributions_that_sum(regulars: Regulars, at: At) -> None:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from importlib.metadata import version
+from threading import BoundedSemaphore
 from typing import TextIO
 
 from asgi_correlation_id import CorrelationIdMiddleware
@@ -57,6 +58,10 @@ from store.scratch import ScratchStores
 from store.settings import Settings
 
 __all__ = ["create_app"]
+
+# Threads that compute at once take the interpreter from each other: eight of them need half as much time again for each
+# score. With a server of databases one computes while others wait for it.
+_COMPUTING_BESIDE_SQLITE, _COMPUTING_BESIDE_A_SERVER = 1, 3
 
 _DESCRIPTION = (
     "Which customers are about to leave, what each is worth, and why. Amounts are in the currency that each answer "
@@ -119,6 +124,7 @@ def create_app(settings: Settings, *, now: Clock = utc_now, log_to: TextIO = sys
             hypotheses=Hypotheses(scorer, stores, settings),
             receipts=receipts_given,
             batches=batches,
+            computing=BoundedSemaphore(_COMPUTING_BESIDE_SQLITE if database.is_sqlite else _COMPUTING_BESIDE_A_SERVER),
         )
         yield
         batches.close()

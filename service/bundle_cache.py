@@ -94,7 +94,7 @@ class BundleCache:
         ModelUnavailableError
             There is no champion, or its bundle is refused, and so are those of all champions before it.
         """
-        champion = registry.aliases(session).get("champion")
+        champion = registry.champion_version(session)
         if champion is None:
             raise ModelUnavailableError("No model has been trained and promoted yet. Run: regulars train")
         held = self._held

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from threading import BoundedSemaphore
 from typing import Annotated, cast
 
 from fastapi import Depends, Request
@@ -21,6 +22,7 @@ from store.engine import Database
 from store.settings import Settings
 
 __all__ = [
+    "ATurn",
     "Now",
     "OpenDatabase",
     "ServedBundles",
@@ -49,6 +51,7 @@ class Services:
     hypotheses: Hypotheses
     receipts: Receipts
     batches: Batches
+    computing: BoundedSemaphore
 
 
 # Coroutines, since FastAPI sends plain functions through its thread pool, and these only look something up.
@@ -80,6 +83,10 @@ async def _receipts(services: Annotated[Services, Depends(_services)]) -> Receip
     return services.receipts
 
 
+async def _computing(services: Annotated[Services, Depends(_services)]) -> BoundedSemaphore:
+    return services.computing
+
+
 async def _settings(services: Annotated[Services, Depends(_services)]) -> Settings:
     return services.settings
 
@@ -91,6 +98,8 @@ async def _now(services: Annotated[Services, Depends(_services)]) -> datetime:
 OpenDatabase = Annotated[Database, Depends(_database)]
 ServedBundles = Annotated[BundleCache, Depends(_bundles)]
 TheServices = Annotated[Services, Depends(_services)]
+# For as long as something is computed that takes milliseconds.
+ATurn = Annotated[BoundedSemaphore, Depends(_computing)]
 TheBatches = Annotated[Batches, Depends(_batches)]
 TheHypotheses = Annotated[Hypotheses, Depends(_hypotheses)]
 TheReceipts = Annotated[Receipts, Depends(_receipts)]

@@ -159,6 +159,8 @@ class Scorer:
         self._bundles = bundles
         self._fixed_as_of = as_of
         self._now = now
+        # Replaced as a whole, which other threads see at once.
+        self._known: ScoringTerms | None = None
 
     def as_of(self) -> datetime:
         """Return the instant that a score computed now speaks of."""
@@ -189,11 +191,17 @@ class Scorer:
         ModelUnavailableError
             There is no model to score with.
         """
-        model = self._bundles.current(session)
-        policy_version, policy = policies.current_policy(session)
+        model, policy_version = self._bundles.current(session), policies.current_version(session)
+        known = self._known
+        if known is not None and known.model is model and known.policy_version == policy_version:
+            return known
+        policy = policies.read_policy(session, policy_version)
         stored = policies.read_cutoffs(session, model_version=model.version, policy_version=policy_version)
         cutoffs = model.bundle.cutoffs if stored is None else Cutoffs.from_dict(stored)
-        return ScoringTerms(model, policy_version, SegmentPolicy.from_dict(policy), cutoffs, stored is not None)
+        terms = ScoringTerms(model, policy_version, SegmentPolicy.from_dict(policy), cutoffs, stored is not None)
+        if stored is not None:
+            self._known = terms
+        return terms
 
     def movement(
         self, session: Session, customer: CustomerKeys, since: datetime, until: datetime | None = None

@@ -8,18 +8,23 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from store.bulk_read import read_blocks
 from store.exceptions import StoreError, UnknownPolicyError
 from store.tables import SegmentCutoffs, SegmentPolicyVersion
 
 __all__ = [
     "add_policy",
     "current_policy",
+    "current_version",
     "ensure_policy",
     "find_policy",
     "read_cutoffs",
     "read_policy",
     "write_cutoffs",
 ]
+
+
+_NO_POLICY = "No segment policy is stored yet. Run: regulars train"
 
 
 def add_policy(session: Session, policy: dict[str, Any], *, now: datetime) -> int:
@@ -43,8 +48,17 @@ def current_policy(session: Session) -> tuple[int, dict[str, Any]]:
     """Return version and content of the policy in force."""
     newest = _newest(session)
     if newest is None:
-        raise StoreError("No segment policy is stored yet. Run: regulars train")
+        raise StoreError(_NO_POLICY)
     return newest.version, newest.policy
+
+
+def current_version(session: Session) -> int:
+    """Return the version of the policy in force; what a version says never changes."""
+    for rows in read_blocks(session, "SELECT max(version) FROM segment_policy"):
+        for (version,) in rows:
+            if version is not None:
+                return int(version)
+    raise StoreError(_NO_POLICY)
 
 
 def find_policy(session: Session) -> dict[str, Any] | None:
@@ -62,7 +76,7 @@ def read_policy(session: Session, version: int) -> dict[str, Any]:
 
 
 def read_cutoffs(session: Session, *, model_version: int, policy_version: int) -> dict[str, Any] | None:
-    """Return the cut-offs found for a model under a policy, None if none were found yet."""
+    """Return the cut-offs found for a model under a policy, which stay; None if none were found yet."""
     row = session.get(SegmentCutoffs, (model_version, policy_version))
     return None if row is None else row.cutoffs
 

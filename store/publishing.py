@@ -6,7 +6,9 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
 
 from store.engine import Database
 from store.memberships import record_published
@@ -56,6 +58,8 @@ def publish(
         with database.write() as session:
             # Locked first: on PostgreSQL whoever is writing to the run that is published now comes to an end before.
             published_id = session.scalar(select(PublishedRun.scoring_run_id).with_for_update())
+            if published_id is None and not _is_first(session, run_id):
+                continue  # another has just been the very first
             published = None if published_id is None else session.get_one(ScoringRun, published_id)
             hold_run(session, ScoringRun, run_id, claimed_at=claimed_at)
             run = session.get_one(ScoringRun, run_id)
@@ -66,8 +70,15 @@ def publish(
             if published is not None and _began_later(published, run):
                 return False
             run.replaced_run_id = None if published is None else published.id
-            session.merge(PublishedRun(id=1, scoring_run_id=run_id))
+            session.execute(update(PublishedRun).values(scoring_run_id=run_id))
             return True
+
+
+def _is_first(session: Session, run_id: int) -> bool:
+    """Show a run where none is shown; whoever does the same waits, and then finds this one."""
+    dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
+    shown = dialect.insert(PublishedRun).values(id=1, scoring_run_id=run_id).on_conflict_do_nothing()
+    return session.scalar(shown.returning(PublishedRun.id)) is not None
 
 
 def _began_later(published: ScoringRun, run: ScoringRun) -> bool:

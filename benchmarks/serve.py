@@ -44,7 +44,8 @@ _CUSTOMERS_A_BATCH = 1_000
 # So many that a round of either side takes some seconds.
 _SCORES, _SCORES_OF_THE_PEER = 600, 40
 _BATCHES = 8
-_PAGES = 100
+# Of pages many turns, each of a fraction of a second: a machine that is shared is at times a third slower for seconds.
+_PAGES, _TURNS_A_ROUND = 20, 5
 _SMALL_LIST = 1_000
 _NO_LIMIT = 1e6
 # What is claimed of each case, by the name of the figure.
@@ -214,7 +215,7 @@ def _last_page(folder: Path, customers: int, rounds: int) -> dict[str, Any]:
             sides.append((listed, stack.enter_context(_serving(listed.settings))))
         (long, server), (short, small) = sides
         taken: dict[str, list[float]] = {"first": [], "last": [], "small": []}
-        for turn in range(rounds + 1):
+        for turn in range(_TURNS_A_ROUND * rounds + 1):
             for name, at, path in (
                 ("first", server, long.first_page), ("last", server, long.last_page), ("small", small, short.last_page)
             ):  # fmt: skip

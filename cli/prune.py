@@ -28,8 +28,8 @@ def prune(
         typer.Option(
             min=1,
             max=36_500,
-            help="Delete what scoring runs said that are older than so many days, and nothing else; "
-            "REGULARS_RUN_RETENTION_DAYS without either.",
+            help="Delete what scoring runs said that are older than so many days; alone, nothing else. Without it "
+            "they go by --older-than-days, and without either by REGULARS_RUN_RETENTION_DAYS.",
         ),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count what would be deleted.")] = False,

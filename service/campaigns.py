@@ -20,15 +20,25 @@ from store.campaigns import HELD_OUT, NewCampaign, adopt
 from store.contacts import NewContact
 from store.exceptions import StoreError
 from store.held_out import HeldOut, read_held_out
+from store.scores import require_published_run
 from store.tables import Campaign
 
 __all__ = ["adopt_measured", "held_out_by_policy", "in_words", "judge_contacts", "new_campaign"]
 
 _OUTCOME_DAYS = 90
+_LONGEST_PLACE = 100
 
 
 def new_campaign(session: Session, asked: CampaignIn, *, as_of: datetime) -> NewCampaign:
-    """Return what is asked for, with what is left open as the policy and the model in use have it."""
+    """Return what is asked for, with what is left open as the policy and the model in use have it.
+
+    Raises
+    ------
+    StoreError
+        Nothing is published yet that customers could be assigned from: the campaign would begin before they do.
+    """
+    if asked.assignment is None:
+        require_published_run(session)
     held_out_share = asked.held_out_share
     left_open = {"outcome_days"} if asked.outcome_days is None else set()
     if asked.assignment is None and held_out_share is None:
@@ -66,7 +76,9 @@ def in_words(error: ValidationError, *, whole: str) -> str:
     told = []
     for item in error.errors(include_input=False, include_url=False):
         message = item["msg"].removeprefix("Value error, ")
-        told.append(f"{'.'.join(map(str, item['loc'])) or whole}: {message[:1].lower()}{message[1:]}")
+        # Without what a type is made of.
+        place = ".".join(str(part) for part in item["loc"] if "-" not in str(part))[:_LONGEST_PLACE]
+        told.append(f"{place or whole}: {message[:1].lower()}{message[1:]}")
     return "; ".join(told)
 
 

@@ -6,6 +6,7 @@ such a rule would part the arms by more than chance.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,20 +19,22 @@ from sqlalchemy.orm import Session
 from store.campaigns import CONTACTED, HELD_OUT, CampaignExistsError, make_due
 from store.customer_keys import find_customers
 from store.engine import Database
+from store.exceptions import StoreError
 from store.held_out import HeldOut
 from store.scores import require_published_run
-from store.tables import Campaign, CampaignAssignment, Customer, SegmentListing
+from store.tables import Campaign, CampaignAssignment, Customer, ScoringRun, SegmentListing
 
 __all__ = [
     "MOST_ASSIGNED",
+    "Arm",
     "Assigned",
     "Assignment",
     "RefusedRow",
+    "arms_of",
     "assign",
     "assign_segment",
     "held_by_campaigns",
     "held_customers",
-    "held_in_campaigns",
     "list_assignments",
 ]
 
@@ -138,18 +141,25 @@ def assign_segment(database: Database, campaign: Campaign, held_out: HeldOut, *,
         )
         with database.write() as session:
             found = session.execute(query if last is None else query.where(place < tuple_(*last))).all()
-            listed = [row.customer_key for row in found]
-            there = _assigned_among(session, campaign.id, listed)
-            keys = _locked(session, [key for key in listed if key not in there])
+            there = _assigned_among(session, campaign.id, [row.customer_key for row in found])
+            absent = [row for row in found if row.customer_key not in there]
+            wanted = absent[:left]
+            keys = _locked(session, [row.customer_key for row in wanted])
             # Several may be at it at once; customers are locked before campaigns, as everybody does who locks both.
-            session.execute(select(Campaign.id).where(Campaign.id == campaign.id).with_for_update())
+            session.execute(select(Campaign.id).where(Campaign.id == campaign.id).with_for_update(key_share=True))
             left = max(most - _n_assigned(session, campaign.id), 0)
-            chosen = sorted([key for key in listed if key in keys][:left])
+            chosen = sorted([row.customer_key for row in wanted if row.customer_key in keys][:left])
             new = {key: HELD_OUT if key in held_out else CONTACTED for key in chosen}
             n_new = len(_insert(session, campaign.id, new, campaign.assigned_at))
+            is_pruned = not found and session.get_one(ScoringRun, run_id).is_pruned
+        if is_pruned:
+            raise StoreError(
+                "The list was replaced by a newer one, and deleted, meanwhile. Ask for the campaign again."
+            )
         if not found:
             break
-        stored, left, last = stored + n_new, left - n_new, tuple(found[-1])
+        stored, left = stored + n_new, left - n_new
+        last = tuple(wanted[-1] if len(wanted) < len(absent) else found[-1])
     with database.write() as session:
         session.execute(update(Campaign).where(Campaign.id == campaign.id).values(is_assigned=True))
         make_due(session, [campaign.id], at=now)
@@ -190,25 +200,44 @@ def list_assignments(session: Session, campaign_id: int, *, limit: int, after: i
 
 def held_by_campaigns(session: Session, customer_keys: Sequence[int], *, as_of: datetime) -> set[int]:
     """Return which of some customers a campaign holds out whose outcomes of them still count at an instant."""
-    assignment = CampaignAssignment
-    rows = session.execute(
-        select(assignment.customer_key, assignment.assigned_at, Campaign.outcome_days)
-        .join(Campaign, Campaign.id == assignment.campaign_id)
-        .where(assignment.customer_key.in_(customer_keys), assignment.arm == Campaign.held_out_arm)
-    )
-    # A window ends at a midnight.
-    return {key for key, at, days in rows if as_of < at + timedelta(days=days + 1)}
+    arms = arms_of(session, customer_keys)
+    return {
+        key for key, of_customer in arms.items() if any(arm.is_held_out and as_of < arm.until for arm in of_customer)
+    }
 
 
-def held_in_campaigns(session: Session, customer_keys: Sequence[int]) -> set[tuple[int, int]]:
-    """Return by which campaigns some customers are held out, or were: pairs of customer and campaign."""
+class Arm(NamedTuple):
+    """A customer's arm in a campaign, and in which period the campaign looks at the customer."""
+
+    campaign_id: int
+    is_held_out: bool
+    since: datetime
+    until: datetime
+
+    def holds_out(self, at: datetime) -> bool:
+        """Whether a contact at an instant goes against the campaign."""
+        return self.is_held_out and self.since <= at < self.until
+
+
+def arms_of(session: Session, customer_keys: Sequence[int]) -> dict[int, list[Arm]]:
+    """Return the arms of some customers, of all campaigns, by key."""
     assignment = CampaignAssignment
     rows = session.execute(
-        select(assignment.customer_key, assignment.campaign_id)
+        select(
+            assignment.customer_key,
+            assignment.campaign_id,
+            assignment.arm == Campaign.held_out_arm,
+            assignment.assigned_at,
+            Campaign.outcome_days,
+        )
         .join(Campaign, Campaign.id == assignment.campaign_id)
-        .where(assignment.customer_key.in_(customer_keys), assignment.arm == Campaign.held_out_arm)
+        .where(assignment.customer_key.in_(customer_keys))
     )
-    return {(key, campaign_id) for key, campaign_id in rows}
+    found: dict[int, list[Arm]] = defaultdict(list)
+    for key, campaign_id, is_held_out, since, days in rows:
+        # A window ends at a midnight.
+        found[key].append(Arm(campaign_id, is_held_out, since, since + timedelta(days=days + 1)))
+    return found
 
 
 def held_customers(session: Session, customer_ids: Sequence[str]) -> dict[str, int]:
@@ -277,7 +306,7 @@ def _assign(
         key = keys.get(customer_id)
         if key is None:
             refused.append(RefusedRow(index, "unknown_customer", f"no customer has the id {customer_id!r}"))
-        elif there[key] != arm:
+        elif there.get(key, arm) != arm:
             reason = f"{customer_id!r} is in the arm {there[key]!r} already, and nobody changes arms; got {arm!r}"
             refused.append(RefusedRow(index, "conflicting_arm", reason))
         elif key in new:

@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from store.campaign_assignments import RefusedRow, held_by_campaigns, held_customers, held_in_campaigns
+from store.campaign_assignments import RefusedRow, arms_of, held_customers
 from store.campaigns import make_due
 from store.engine import Database
 from store.held_out import HeldOut
@@ -81,8 +81,8 @@ class ContactsTaken:
     stored, already_there : int
     refused : tuple of RefusedRow
     held_out : tuple of int
-        Indices of those taken that went to a customer whom their campaign holds out; without a campaign, whom any
-        campaign or the policy does.
+        Indices of those taken that went to a customer whom their campaign holds out; if that has the customer in no
+        arm, whom any campaign or the policy does.
     """
 
     stored: int
@@ -161,7 +161,7 @@ def _add(
             reason = f"expected an instant up to {latest.isoformat()}, got {contact.contacted_at.isoformat()}"
             refused.append(RefusedRow(index, "contacted_at", reason))
         else:
-            campaign_id = None if contact.campaign is None else campaigns[contact.campaign]
+            campaign_id = campaigns.get(contact.campaign)
             taken[index] = identity = contact.identity(campaign_id)
             rows.setdefault(
                 identity,
@@ -183,11 +183,21 @@ def _add(
     owners = _owners(session, [identity for identity in rows if identity not in new])
     owners |= {identity: rows[identity]["customer_key"] for identity in new}
     for index, identity in list(taken.items()):
-        if owners[identity] != keys[contacts[index].customer_id]:
+        key = keys[contacts[index].customer_id]
+        # One that has just been deleted is nobody's.
+        if owners.get(identity, key) != key:
             reason = f"the message {contacts[index].message_id!r} went to another customer; expected an id for each"
             refused.append(RefusedRow(index, "conflicting_message_id", reason))
             del taken[index]
-    to_held_out = _to_held_out(session, {index: rows[identity] for index, identity in taken.items()}, held_out, now)
+    to_held_out = _to_held_out(
+        session,
+        {
+            index: (keys[contact.customer_id], campaigns.get(contact.campaign), contact.contacted_at)
+            for index, contact in contacts.items()
+            if index in taken
+        },
+        held_out,
+    )
     return ContactsTaken(len(new), len(taken) - len(new), tuple(refused), tuple(to_held_out))
 
 
@@ -198,19 +208,18 @@ def _owners(session: Session, identities: Sequence[bytes]) -> dict[bytes, int]:
 
 
 def _to_held_out(
-    session: Session, rows: Mapping[int, Mapping[str, Any]], held_out: HeldOut, now: datetime
+    session: Session, contacted: Mapping[int, tuple[int, int | None, datetime]], held_out: HeldOut
 ) -> Iterator[int]:
-    """Yield which contacts went to somebody who is held out."""
-    customers = list({row["customer_key"] for row in rows.values()})
-    by_campaign, by_any = held_in_campaigns(session, customers), held_by_campaigns(session, customers, as_of=now)
-    for index, row in rows.items():
-        key, campaign_id = row["customer_key"], row["campaign_id"]
-        is_held = (key, campaign_id) in by_campaign if campaign_id is not None else key in by_any or key in held_out
-        if is_held:
+    """Yield which contacts, each told with customer, campaign and instant, went to somebody who was held out then."""
+    arms = arms_of(session, list({key for key, _, _ in contacted.values()}))
+    for index, (key, campaign_id, at) in contacted.items():
+        of_customer = arms.get(key, [])
+        own = [arm for arm in of_customer if arm.campaign_id == campaign_id]
+        if any(arm.holds_out(at) for arm in own or of_customer) or (not own and key in held_out):
             yield index
 
 
-def _campaigns(session: Session, named: Sequence[int | str | None]) -> dict[int | str, int]:
+def _campaigns(session: Session, named: Sequence[int | str | None]) -> dict[int | str | None, int]:
     """Return the numbers of campaigns by what they were called."""
     numbers = {name for name in named if isinstance(name, int)}
     names = {name for name in named if isinstance(name, str)}

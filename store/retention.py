@@ -109,7 +109,7 @@ def prune(
     before : datetime or None
         Events that occurred before it go, and what else was learnt, received or finished before it; None for nothing.
     runs_before : datetime, optional
-        What runs say of customers that finished before it goes too.
+        What runs say of customers that finished before it goes; by default as `before`.
     dry_run : bool
         Count only.
     progress : callable
@@ -125,9 +125,9 @@ def prune(
             if not dry_run:
                 _settle_campaigns(database, before)
             done = _Pruning(database, None if dry_run else deletions, before).all_but_runs(progress)
-        ends = [instant for instant in (before, runs_before) if instant is not None]
-        if ends:
-            runs = _Pruning(database, None if dry_run else deletions, max(ends))
+        runs_before = before if runs_before is None else runs_before
+        if runs_before is not None:
+            runs = _Pruning(database, None if dry_run else deletions, runs_before)
             listings = runs.of_old_runs(SegmentListing)
             done = replace(done, listings=listings, scores=runs.of_old_runs(Score) + runs.of_old_runs(SupersededScore))
         return done

@@ -80,8 +80,7 @@ class Settings(BaseSettings):
         ge=1,
         le=36_500,
         description="Days after which workers delete the scores and lists of scoring runs, but for the published one; "
-        "empty keeps them as long as all else. Longer than the longest horizon, so that they can be compared with what "
-        "came true.",
+        "empty: when all else goes. Longer than the longest horizon, so that they can be compared with what came true.",
     )
     receipt_days: int = Field(
         400, ge=1, le=36_500, description="Days for which a score can be computed again by its receipt."

@@ -127,7 +127,8 @@ def replay_delivery(session: Session, endpoint_id: int, delivery_id: int, *, now
         this_one = WebhookDelivery.id == delivery_id
         session.execute(
             update(WebhookDelivery)
-            .where(this_one, WebhookDelivery.next_attempt_at > now, ~_on_the_wire(now))
+            .where(this_one, WebhookDelivery.status == "pending", WebhookDelivery.next_attempt_at > now)
+            .where(~_on_the_wire(now))
             .values(next_attempt_at=now)
         )
     else:

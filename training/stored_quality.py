@@ -19,6 +19,7 @@ from store.engine import Database
 from store.events import key_ranges, read_range
 from store.quality import TARGET, Kind
 from store.settings import Settings
+from store.tables import ScoringRun
 from training.gathered_outcomes import NO_SCORES, GatheredOutcomes
 from training.log_end import find_log_end
 from training.progress import Progress, silent
@@ -126,6 +127,9 @@ def compare_run(
             progress(f"Comparing run {run.id}", done)
         reports |= gathered.reports(calendar)
     with database.write() as session:
+        if asked and session.get_one(ScoringRun, run.id).is_pruned:
+            # Since it was read: what was compared may be what was left.
+            reports |= {part: {"not_comparable": NO_SCORES} for part in asked}
         quality.write_quality(session, run.id, reports, computed_at=now, known_until=known_until)
     return reports
 

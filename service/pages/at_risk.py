@@ -194,13 +194,14 @@ def _reasons(session: Session, published: PublishedList, shown: str | None) -> t
     # Written by the run as `models.drivers` made it.
     report = cast(DriverReport | None, drivers.read(session, published.run.id, CHURN, AT_RISK.name))
     rows = [] if report is None else [row for row in report["features"] if row["among_strongest"] and row["towards"]]
-    rows.sort(key=lambda row: row["among_strongest"], reverse=True)
+    # Both counts are of either direction.
+    rows.sort(key=lambda row: row["among_strongest"] * row["towards"], reverse=True)
     names = [row["feature"] for row in rows[:_REASONS_OFFERED]]
     found = [ReasonChoice(f"{name}:towards", title_of(name)) for name in names]
     if shown is not None and all(choice.reason != shown for choice in found):
         feature = shown.removesuffix(":against").removesuffix(":towards")
-        against = ", against leaving" if shown.endswith(":against") else ""
-        found.insert(0, ReasonChoice(shown, title_of(feature) + against))
+        ways = {f"{feature}:against": ", against leaving", feature: ", either way"}
+        found.insert(0, ReasonChoice(shown, title_of(feature) + ways.get(shown, "")))
     return tuple(found)
 
 

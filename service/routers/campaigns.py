@@ -29,7 +29,6 @@ from store.campaign_assignments import Assigned, assign, assign_segment, list_as
 from store.campaigns import add_campaign, find_campaign, list_campaigns, make_due
 from store.contacts import add_contacts
 from store.held_out import read_held_out
-from store.scores import require_published_run
 from store.tables import Campaign
 
 __all__ = ["router"]
@@ -57,9 +56,6 @@ def make_campaign(
     Asked for again in the same words it is the same campaign, and goes on with what was cut off.
     """
     with database.write() as session:
-        if asked.assignment is None:
-            # Before there is a list nobody could be assigned, and the campaign would begin before its customers do.
-            require_published_run(session)
         new = new_campaign(session, asked, as_of=scorer.as_of())
         campaign = add_campaign(session, new, now=now)
         session.refresh(campaign)

@@ -100,6 +100,6 @@ class ContactsTakenOut(RowsTaken):
     )
 
     held_out: list[int] = Field(
-        description="Places, from 0, of those taken that went to a customer whom the campaign holds out; without a "
-        "campaign, whom any campaign or the policy does."
+        description="Places, from 0, of those taken that went to a customer whom the campaign held out then; if that "
+        "has the customer in no arm, whom any campaign or the policy does."
     )

@@ -193,27 +193,41 @@ def test_contacts_are_stored_once_and_what_cannot_be_taken_is_named(database: Da
         assert session.scalar(query) == 1
 
 
-def test_contacts_of_customers_who_are_held_out_are_named(database: Database) -> None:
+def test_contacts_of_customers_who_were_held_out_then_are_named(database: Database) -> None:
     keys = fill(database)
     campaign_id, other = made(database), made(database, name="winter")
     assign(database, campaign_id, [(ANNA, "held_out"), (BERT, "mail")], assigned_at=NOW, now=NOW)
+    day = timedelta(days=1)
     told = [
         contact(ANNA, campaign="summer"),
         contact(BERT, campaign="summer"),
-        contact(ANONYMOUS, campaign=other),
-        contact(ANONYMOUS),
-        contact(BERT),
+        contact(ANONYMOUS, campaign=other),  # in no arm of it, and held out by summer
+        contact(ANONYMOUS, contacted_at=NOW + 29 * day),
+        contact(ANONYMOUS, contacted_at=NOW + 32 * day),
+        contact(ANONYMOUS, contacted_at=NOW - day),
+        contact(BERT),  # held out by another one
+        contact(BERT, contacted_at=NOW - day),
         contact("nobody"),
     ]
-    taken = add_contacts(database, dict(enumerate(told)), NOBODY, latest=NOW, now=NOW)
-    # Of the last one another campaign holds the customer out.
-    assert (taken.stored, taken.held_out) == (5, (0, 3, 4))
+    late = NOW + 400 * day
+    taken = add_contacts(database, dict(enumerate(told)), NOBODY, latest=late, now=late)
+    assert (taken.stored, taken.held_out) == (8, (0, 2, 3, 6))
     everybody = HeldOut(b"salt", 0.999999)
     assert all(key in everybody for key in keys.values())
-    # Once all windows are over; a campaign that is named has arms of its own.
-    for by_policy, held_out in ((NOBODY, (0,)), (everybody, (0, 3, 4))):
-        again = add_contacts(database, dict(enumerate(told)), by_policy, latest=NOW, now=NOW + timedelta(days=400))
-        assert (again.already_there, again.held_out) == (5, held_out)
+    again = add_contacts(database, dict(enumerate(told)), everybody, latest=late, now=late)
+    # A campaign has arms of its own.
+    assert (again.already_there, again.held_out) == (8, (0, 2, 3, 4, 5, 6, 7))
+
+
+def test_of_a_message_that_went_to_another_customer_nothing_is_told_of_the_one_it_went_to(database: Database) -> None:
+    fill(database)
+    campaign_id = made(database)
+    assign(database, campaign_id, [(ANNA, "held_out"), (BERT, "mail")], assigned_at=NOW, now=NOW)
+    of_anna, of_bert = (contact(who, campaign="summer", message_id="m1") for who in (ANNA, BERT))
+    assert add_contacts(database, {0: of_anna}, NOBODY, latest=NOW, now=NOW).held_out == (0,)
+    taken = add_contacts(database, {0: of_bert, 1: of_anna}, NOBODY, latest=NOW, now=NOW)
+    assert (taken.already_there, taken.held_out) == (1, (1,))
+    assert [(row.row, row.code) for row in taken.refused] == [(0, "conflicting_message_id")]
 
 
 def _list(database: Database, rules: WorkRules, *, limit: int, budget: int | None = None) -> list[list[int]]:
@@ -282,16 +296,20 @@ def test_recently_contacted_customers_of_a_list_are_counted_by_customer(
 ) -> None:
     keys = shop(database)
     publish_run(database, {key: Scored("steady" if key == 1 else "at_risk", 1.0, 1.0, 0.5) for key in keys.values()})
-    told = [contact("c000"), contact("c001"), contact("c001", channel="mail"), contact("c002")]
+    earlier = NOW - timedelta(hours=1)
+    told = [contact(name, contacted_at=earlier) for name in ("c000", "c001")]
+    told += [contact("c001", channel="mail", contacted_at=earlier), contact("c002")]
     told.append(contact("c003", contacted_at=NOW - timedelta(days=2)))
     add_contacts(database, dict(enumerate(told)), NOBODY, latest=NOW, now=NOW)
     with database.read() as session:
         run = run_of_cursor(session, None)
         assert count_recent(session, run.id, "at_risk", since=NOW - timedelta(days=1)) == 2
         monkeypatch.setattr("store.contacts._MOST_COUNTED", 1)
-        assert count_recent(session, run.id, "at_risk", since=NOW - timedelta(days=1)) <= 1
+        # The last contact was that of c002.
+        assert count_recent(session, run.id, "at_risk", since=NOW - timedelta(days=1)) == 1
+        assert count_recent(session, run.id, "steady", since=NOW - timedelta(days=1)) == 0
         found = last_contacts(session, [keys["c001"], keys["c003"]], since=NOW - timedelta(days=1))
-        assert found == {keys["c001"]: NOW}
+        assert found == {keys["c001"]: earlier}
 
 
 def _bought(database: Database, bought: dict[str, list[float]]) -> dict[str, int]:

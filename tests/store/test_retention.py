@@ -135,6 +135,8 @@ def test_runs_may_be_kept_for_less_long_than_what_they_were_made_from(database: 
     assert prune(database, before=CUT, runs_before=late, dry_run=True) == replace(
         prune(database, before=CUT, dry_run=True), scores=2, listings=2
     )
+    # Runs may be kept for longer, too.
+    assert prune(database, before=late, runs_before=CUT, dry_run=True).scores == 0
     assert prune(database, before=None, runs_before=late) == counted
     assert {table: _count(database, table) for table in others} == others
     assert prune(database, before=None) == Pruned()

@@ -221,6 +221,24 @@ def test_a_run_whose_scores_or_events_have_been_deleted_says_so(trained: Shop) -
     assert "have been deleted" in _reports(trained, run)[FORECASTS].report["not_comparable"]
 
 
+def test_a_run_that_is_pruned_while_it_is_compared_is_not_judged_by_what_is_left(
+    trained: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = _score(trained)
+    read_said = quality.read_said
+
+    def read_and_prune(*args: Any) -> quality.SaidRows:
+        said = read_said(*args)
+        with trained.database.write() as session:
+            session.execute(update(ScoringRun).values(is_pruned=True))
+        return said
+
+    monkeypatch.setattr(quality, "read_said", read_and_prune)
+    _compare(trained, run_ids=[run.id])
+    for part in (CHURN, UPSELL, FORECASTS):
+        assert "have been deleted" in _reports(trained, run)[part].report["not_comparable"]
+
+
 def test_the_worker_compares_each_run_once(trained: Shop) -> None:
     first, second = _score(trained), _score(trained, THEN - timedelta(days=1))
     stop = StopAfter(3)

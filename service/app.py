@@ -59,8 +59,8 @@ from store.settings import Settings
 
 __all__ = ["create_app"]
 
-# Threads that compute at once take the interpreter from each other: eight of them need half as much time again for each
-# score. With a server of databases one computes while others wait for it.
+# Threads that compute at once take the interpreter from each other, and each score costs more. Beside a server of
+# databases one computes while others wait for its answers.
 _COMPUTING_BESIDE_SQLITE, _COMPUTING_BESIDE_A_SERVER = 1, 3
 
 _DESCRIPTION = (

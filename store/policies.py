@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import select
@@ -54,11 +55,10 @@ def current_policy(session: Session) -> tuple[int, dict[str, Any]]:
 
 def current_version(session: Session) -> int:
     """Return the version of the policy in force; what a version says never changes."""
-    for rows in read_blocks(session, "SELECT max(version) FROM segment_policy"):
-        for (version,) in rows:
-            if version is not None:
-                return int(version)
-    raise StoreError(_NO_POLICY)
+    ((version,),) = chain.from_iterable(read_blocks(session, "SELECT max(version) FROM segment_policy"))
+    if version is None:
+        raise StoreError(_NO_POLICY)
+    return int(version)
 
 
 def find_policy(session: Session) -> dict[str, Any] | None:

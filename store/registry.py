@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import select
@@ -77,10 +78,8 @@ def register(
 
 def champion_version(session: Session) -> int | None:
     """Return the version that is champion, as `aliases` would, for those who ask again and again."""
-    for rows in read_blocks(session, "SELECT version FROM model_alias WHERE alias = 'champion'"):
-        for (version,) in rows:
-            return int(version)
-    return None
+    rows = list(chain.from_iterable(read_blocks(session, "SELECT version FROM model_alias WHERE alias = 'champion'")))
+    return int(rows[0][0]) if rows else None
 
 
 def aliases(session: Session) -> dict[str, int]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import Any
+from threading import BoundedSemaphore
 
 from fastapi import APIRouter, Response
 
@@ -22,8 +21,6 @@ from store.engine import Database
 from store.events import find_customer
 
 __all__ = ["router"]
-
-_Turn = AbstractContextManager[Any]
 
 router = APIRouter(
     tags=["scores"], prefix="/v1", dependencies=[needs("scores:read")], responses=PROBLEMS | problems(409)
@@ -112,7 +109,7 @@ def read_scores(request: ScoresRequest, batches: TheBatches) -> Response:
     return Response(batches.answer(request.customer_ids), media_type="application/json")
 
 
-def _score(customer_id: str, database: Database, scorer: Scorer, receipts: Receipts, turn: _Turn) -> Score:
+def _score(customer_id: str, database: Database, scorer: Scorer, receipts: Receipts, turn: BoundedSemaphore) -> Score:
     with turn:
         with database.read() as session:
             customer = find_customer(session, customer_id)
@@ -122,7 +119,7 @@ def _score(customer_id: str, database: Database, scorer: Scorer, receipts: Recei
 
 
 def _what_if(
-    customer_id: str, request: WhatIfRequest, database: Database, hypotheses: Hypotheses, turn: _Turn
+    customer_id: str, request: WhatIfRequest, database: Database, hypotheses: Hypotheses, turn: BoundedSemaphore
 ) -> WhatIfAnswer:
     events = [event.supposed() for event in request.events]
     with turn, database.read() as session:
@@ -132,7 +129,12 @@ def _what_if(
 
 
 def _changes(
-    customer_id: str, since: datetime, until: datetime | None, database: Database, scorer: Scorer, turn: _Turn
+    customer_id: str,
+    since: datetime,
+    until: datetime | None,
+    database: Database,
+    scorer: Scorer,
+    turn: BoundedSemaphore,
 ) -> ChangesAnswer:
     with turn, database.read() as session:
         customer = find_customer(session, customer_id)

@@ -182,7 +182,8 @@ def test_few_scores_are_computed_at_once_and_each_is_answered(shop: Shop, monkey
     with ThreadPoolExecutor(len(ids)) as threads:
         answers = list(threads.map(lambda each: shop.get("/v1/score", customer_id=each), ids))
     assert [answer["customer_id"] for answer in answers] == ids
-    assert most == (1 if shop.database.is_sqlite else 3)
+    # All twelve would be at work otherwise.
+    assert 0 < most <= (1 if shop.database.is_sqlite else 3)
 
 
 def test_another_policy_and_its_cut_offs_count_from_the_next_score_on(own_shop: Shop) -> None:

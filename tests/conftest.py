@@ -13,10 +13,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import create_engine, make_url, text, update
 
 from store.engine import Database
 from store.schema import upgrade
+from store.tables import HoldOutSalt
 from tests.clones import Clones
 
 # A server and what the tests of several processes hold at once, several times over.
@@ -44,9 +45,7 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated, empty SQLite file to copy from."""
     path = tmp_path_factory.mktemp("template") / "template.db"
-    database = Database(f"sqlite:///{path}")
-    upgrade(database)
-    database.close()
+    _make(f"sqlite:///{path}")
     return path
 
 
@@ -72,9 +71,7 @@ def postgresql_template(testrun_uid: str, worker_id: str) -> Iterator[str]:
     name = f"template_{worker_id}"
     _execute(url.render_as_string(False), f"CREATE DATABASE {name}")
     template = url.set(database=name).render_as_string(False)
-    database = Database(template)
-    upgrade(database)
-    database.close()
+    _make(template)
     yield template
     server.cleanup()
     if not (root / "pgdata").exists():  # the last worker to leave has taken the server down
@@ -115,6 +112,15 @@ def _folder_in_memory() -> Path:
     memory = Path("/dev/shm")  # noqa: S108  # what is made in it has a name of its own
     has_room = memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > _ROOM_BYTES
     return memory if has_room else Path(tempfile.gettempdir())
+
+
+def _make(url: str) -> None:
+    """Make an empty database's tables; who is held out is the same in every run of the tests."""
+    database = Database(url)
+    upgrade(database)
+    with database.write() as session:
+        session.execute(update(HoldOutSalt).values(salt=b"a salt"))
+    database.close()
 
 
 def _execute(url: str, statement: str) -> None:

@@ -263,30 +263,31 @@ def test_a_campaign_is_made_contacts_are_told_from_a_file_and_its_effect_is_show
     assert made.exit_code == 0, made.err
     assert f"for {len(listed)} more customers, 30% of them held out; counts: a purchase within 90 days" in made.out
     assert "Autumn calls" in regulars("campaigns", "list").out
+    with shop.database.read() as session:
+        arms = {row.customer_id: row.arm for row in list_assignments(session, 1, limit=1_000)}
+    called, out = (next(name for name in listed if arms[name] == arm) for arm in ("contacted", "held_out"))
     path = tmp_path / "contacts.csv"
     lines = [
         "customer_id,contacted_at,channel,campaign,cost",
-        f"{listed[0]},2024-07-01T00:00:00Z,phone,Autumn calls,2.5",
+        f"{called},2024-07-01T00:00:00Z,phone,Autumn calls,2.5",
     ]
     # The same contact again, of a campaign that is called by its number.
     lines.append(lines[1].replace("Autumn calls", "1"))
-    path.write_text("\n".join([*lines, f"{listed[1]},2024-07-01,phone,,", "nobody,2024-07-01T00:00:00Z,phone,,"]))
+    path.write_text("\n".join([*lines, f"{out},2024-07-01,phone,,", "nobody,2024-07-01T00:00:00Z,phone,,"]))
     told = regulars("contacts", "add", path)
     assert "contacts.csv: stored 1 + already there 1 + rejected 2" in told.out
     assert "line 4: contacted_at: " in told.out
     assert "line 5: no customer has the id 'nobody'" in told.out
+    assert "went to customers who are held out" not in told.out
     held_out = tmp_path / "held out.csv"
-    with shop.database.read() as session:
-        arms = {row.customer_id: row.arm for row in list_assignments(session, 1, limit=1_000)}
-    assert ("went to customers who are held out" in told.out) == (arms[listed[0]] == "held_out")
-    out = next(name for name in listed if arms[name] == "held_out")
     held_out.write_text(f"{lines[0]}\n{out},2024-07-02T00:00:00Z,phone,1,")
     assert "1 went to customers who are held out" in regulars("contacts", "add", held_out).out
     assert "stored 0 + already there 2" in regulars("contacts", "add", path).out
     rows = list(csv.DictReader(io.StringIO(regulars("at-risk", "--csv", "-").out)))
-    assert [row["customer_id"] for row in rows] == [name for name in listed if name not in {listed[0], out}]
-    shown = regulars("at-risk", "--include-contacted", "--limit", 1)
+    assert [row["customer_id"] for row in rows] == [name for name in listed if name not in {called, out}]
+    shown = regulars("at-risk", "--include-contacted", "--limit", len(listed))
     assert "contacted 2024-07-01" in shown.out
+    assert "contacted 2024-07-02" in shown.out
     effect = regulars("campaigns", "effect", "Autumn calls")
     assert effect.exit_code == 0, effect.err
     assert "held_out, held out" in effect.out

@@ -8,10 +8,15 @@ from typing import Annotated
 
 import typer
 from rich.box import SIMPLE_HEAD
+from rich.markup import escape
 from rich.table import Table
 
-from cli.console import console, fail, now, opened, progress_bar
+from cli.console import console, err_console, fail, now, opened, progress_bar, progress_steps
+from store.engine import Database
 from store.retention import prune as delete_before
+from store.settings import Settings
+from training.execution import EXPECTED_ERRORS
+from training.stored_quality import compare_due
 
 __all__ = ["prune"]
 
@@ -34,7 +39,10 @@ def prune(
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count what would be deleted.")] = False,
 ) -> None:
-    """Delete old events, superseded attributes, old rejected rows and what old scoring runs say of customers."""
+    """Delete old events, superseded attributes, old rejected rows and what old scoring runs say of customers.
+
+    Runs whose horizon has passed are compared with what came true before, as `regulars evaluate --stored` does.
+    """
     with opened() as (settings, database):
         days, run_days = older_than_days, runs_older_than_days
         if days is None and run_days is None:
@@ -45,6 +53,8 @@ def prune(
                 "or REGULARS_RUN_RETENTION_DAYS."
             )
         before, runs_before = (None if each is None else now() - timedelta(days=each) for each in (days, run_days))
+        if not dry_run:
+            _compare(database, settings)
         with progress_bar("Looking for what is old") as progress:
             pruned = delete_before(database, before=before, runs_before=runs_before, dry_run=dry_run, progress=progress)
     table = Table(box=SIMPLE_HEAD)
@@ -57,3 +67,15 @@ def prune(
         console.print(f"Older than {before:%Y-%m-%d %H:%M} UTC.")
     if runs_before is not None:
         console.print(f"Scoring runs older than {runs_before:%Y-%m-%d %H:%M} UTC.")
+
+
+def _compare(database: Database, settings: Settings) -> None:
+    """Compare what is due while it is there; what can't be compared keeps nobody from deleting."""
+    try:
+        with progress_steps() as progress:
+            compared = compare_due(database, settings, now=now(), progress=progress)
+    except EXPECTED_ERRORS as error:
+        err_console.print(f"What is due could not be compared with what came true: {escape(str(error))}")
+    else:
+        if compared:
+            err_console.print(f"Compared with what came true before: run {', '.join(map(str, compared))}.")

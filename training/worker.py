@@ -82,13 +82,17 @@ def _execute_runs(database: Database, settings: Settings, *, stop: Event, now: C
         record_published(database, now=now)
         return timedelta()
 
+    def prune_what_was_compared() -> timedelta:
+        # Until no other run waits to be compared: its scores might go, or what came about.
+        return timedelta() if comparison.due <= now() else _prune(database, settings, now=now())
+
     begun = now()
+    comparison = _Duty("comparison", lambda: _compare(database, settings, now=now()), begun)
     erasures = _Duty("erasures", lambda: _go_on_with_erasures(database), begun)
     duties = [
         erasures,
-        # Before what is too old goes.
-        _Duty("comparison", lambda: _compare(database, settings, now=now()), begun),
-        _Duty("pruning", lambda: _prune(database, settings, now=now()), begun),
+        comparison,
+        _Duty("pruning", prune_what_was_compared, begun),
         _Duty("gone runs", lambda: _requeue_gone(database, now=now), begun),
         # Of a run whose process ended just after it was published; mostly it is one look.
         _Duty("recording", record, begun),

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import Regulars
+from tests.shop import AS_OF, HORIZON_DAYS
 from tests.shop_databases import Shop, Stage
 
 At = Callable[[Stage], Shop]
@@ -28,6 +30,15 @@ def test_a_customer_is_exported_and_then_erased(at: At, regulars: Regulars, tmp_
     assert (erased.exit_code, erased.out.splitlines()[-1]) == (0, "All is deleted.")
     for command in ("erase", "export"):
         assert "No customer has the id 'k0001'" in regulars("customers", command, "k0001").complaint()
+
+
+def test_what_is_due_is_compared_before_it_is_deleted(at: At, regulars: Regulars) -> None:
+    at("scored")
+    then = AS_OF - timedelta(days=HORIZON_DAYS)
+    assert regulars("score", "--as-of", f"{then:%Y-%m-%d}").exit_code == 0
+    assert "Compared" not in regulars("prune", "--runs-older-than-days", 1, "--dry-run").err
+    assert "Compared with what came true before: run 2." in regulars("prune", "--runs-older-than-days", 1).err
+    assert "Compared" not in regulars("prune", "--runs-older-than-days", 1).err
 
 
 def test_old_events_are_counted_and_then_deleted(at: At, regulars: Regulars, monkeypatch: pytest.MonkeyPatch) -> None:

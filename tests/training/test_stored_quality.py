@@ -247,6 +247,18 @@ def test_the_worker_compares_each_run_once(trained: Shop) -> None:
     assert all(one.done == {CHURN, UPSELL, FORECASTS} for one in comparisons(trained.database, [first.id, second.id]))
 
 
+def test_the_worker_deletes_no_run_before_all_that_are_due_are_compared(trained: Shop) -> None:
+    due = [_score(trained, THEN - timedelta(days=days)) for days in range(3)]
+    settings = trained.settings.model_copy(update={"run_retention_days": 1, "worker_poll_seconds": 0.01})
+    later = trained.clock() + timedelta(days=2)
+    # It begins with the scoring that was queued by the training, which is published instead of these.
+    work(trained.database, settings, stop=StopAfter(6), now=lambda: later)
+    with trained.database.read() as session:
+        assert session.scalars(select(ScoringRun.id).where(ScoringRun.is_pruned)).all() == [run.id for run in due]
+    for run in due:
+        assert "auc" in _reports(trained, run)[CHURN].report
+
+
 def test_a_run_that_is_not_there_is_refused(trained: Shop) -> None:
     with pytest.raises(StoreError, match="There is no completed scoring run 99"):
         _compare(trained, run_ids=[99])

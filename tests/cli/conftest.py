@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -36,6 +37,13 @@ class Outcome:
 
 
 Regulars = Callable[..., Outcome]
+At = Callable[[Stage], Shop]
+
+
+def environment() -> dict[str, str]:
+    """Return what a process of the command line is begun with, in a folder that is not the project's."""
+    root = str(Path(__file__).resolve().parents[2])
+    return {**os.environ, "PYTHONPATH": root, "OPENBLAS_NUM_THREADS": "1"}
 
 
 @pytest.fixture
@@ -60,9 +68,7 @@ def regulars(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 
 
 @pytest.fixture
-def at(
-    shop_databases: ShopDatabases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Callable[[Stage], Shop]]:
+def at(shop_databases: ShopDatabases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[At]:
     """Put the command line before the shop at some stage: `at("scored")`."""
     with ExitStack() as stack:
 

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import socket
 import sqlite3
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from store.registry import AUC_TOLERANCE
 from store.tables import ModelVersion
-from tests.cli.conftest import Regulars
-from tests.shop_databases import Shop, Stage
-
-At = Callable[[Stage], Shop]
+from tests.cli.conftest import At, Regulars
 
 
 @pytest.mark.parametrize(

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Regulars
-from tests.shop_databases import Shop, Stage
-
-At = Callable[[Stage], Shop]
+from tests.cli.conftest import At, Regulars
 
 
 def _words(text: str) -> str:

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Regulars
+from tests.cli.conftest import At, Regulars
 from tests.shop import AS_OF, HORIZON_DAYS
-from tests.shop_databases import Shop, Stage
-
-At = Callable[[Stage], Shop]
 
 
 def test_a_customer_is_exported_and_then_erased(at: At, regulars: Regulars, tmp_path: Path) -> None:

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import insert, update
 
 from store.sources import hour_of
 from store.tables import Event, RejectedRow, SourceActivity
-from tests.cli.conftest import Regulars
-from tests.shop_databases import Shop, Stage
-
-At = Callable[[Stage], Shop]
+from tests.cli.conftest import At, Regulars
 
 
 def test_of_a_healthy_shop_nothing_is_found_and_it_says_what_was_looked_at(regulars: Regulars, at: At) -> None:

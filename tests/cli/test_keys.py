@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
 import pytest
 import typer
@@ -11,10 +10,7 @@ import typer
 from cli.serve import refuse_without_keys
 from store.api_keys import find_key
 from store.settings import load_settings
-from tests.cli.conftest import Regulars
-from tests.shop_databases import Shop, Stage
-
-At = Callable[[Stage], Shop]
+from tests.cli.conftest import At, Regulars
 
 
 def test_a_key_of_a_source_is_made_printed_alone_listed_by_its_beginning_and_revoked(

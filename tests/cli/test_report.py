@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from service.app import create_app
 from store import drivers
-from tests.cli.conftest import Regulars
+from tests.cli.conftest import At, Regulars
 from tests.service.drivers import driver_reports, write_drivers
-from tests.shop_databases import Shop, Stage
-
-At = Callable[[Stage], Shop]
+from tests.shop_databases import Shop
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import os
 import socket
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +14,7 @@ import uvicorn
 from cli import side_by_side
 from cli.side_by_side import serve_side_by_side
 from store.settings import load_settings
-from tests.cli.conftest import Regulars
-from tests.shop_databases import Shop, Stage
-
-At = Callable[[Stage], Shop]
+from tests.cli.conftest import At, Regulars
 
 _VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from datetime import timedelta
 
-from tests.cli.conftest import Regulars
+from tests.cli.conftest import At, Regulars
 from tests.shop import AS_OF, HORIZON_DAYS
-from tests.shop_databases import Shop, Stage
-
-At = Callable[[Stage], Shop]
 
 
 def test_stored_scores_are_compared_once_they_are_due_and_again_when_asked(regulars: Regulars, at: At) -> None:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from features.targets import DEFAULT_TARGETS, TargetSet
 from store.target_sets import current_target_set
-from tests.cli.conftest import Regulars
-from tests.shop_databases import Shop, Stage
-
-At = Callable[[Stage], Shop]
+from tests.cli.conftest import At, Regulars
 
 CONTRACTUAL = """\
 [[target]]

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
 import pytest
 from sqlalchemy import update
 
 from store.tables import WebhookDelivery, WebhookEndpoint
-from tests.cli.conftest import Regulars
-from tests.shop_databases import Shop, Stage
+from tests.cli.conftest import At, Regulars
 
-At = Callable[[Stage], Shop]
 ADD = ("webhooks", "add", "https://crm.example.com/[hooks]", "--event", "customer.score_changed")
 
 

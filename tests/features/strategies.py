@@ -24,6 +24,7 @@ __all__ = [
     "TIMEZONES",
     "Row",
     "as_rows_of_time",
+    "at",
     "bought",
     "did",
     "histories",
@@ -166,6 +167,11 @@ def did(
 ) -> Row:
     """Return something that is neither order nor update nor refund."""
     return Row(at, "other", value=value, customer=customer, event=event, channel=channel, properties=properties)
+
+
+def at(days: float) -> datetime:
+    """Return the instant so many days after the first of January 2024, midnight in UTC."""
+    return datetime(2024, 1, 1, tzinfo=UTC) + timedelta(days=days)
 
 
 def microseconds(instant: datetime) -> int:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -15,14 +13,9 @@ from features.labels import bought as buys
 from features.occurrences import settled
 from features.window_outcomes import happened_within, purchases_within
 from features.windows import Snapshot
-from tests.features.strategies import Row, bought, did, histories, microseconds, refunded, snapshot_days, to_log
+from tests.features.strategies import Row, at, bought, did, histories, microseconds, refunded, snapshot_days, to_log
 
 UTC_DAYS = LocalCalendar("UTC")
-START = datetime(2024, 1, 1, tzinfo=UTC)
-
-
-def at(days: float) -> datetime:
-    return START + timedelta(days=days)
 
 
 def windows(log: EventLog, spans: dict[str, tuple[float, float]]) -> tuple[np.ndarray, np.ndarray]:

@@ -9,7 +9,7 @@ from scipy.special import expit
 
 from models.exceptions import InputError
 from models.leak_guard import Leak, find_leaks
-from tests.models.test_propensity import cdnow_snapshot
+from tests.models.cdnow_snapshot import cdnow_snapshot, read_cdnow
 
 DATA = Path(__file__).resolve().parents[2] / ".." / "shared" / "data"
 NAMES = ("age", "attribute.plan", "balance", "calls", "visits", "attribute.region")
@@ -229,12 +229,7 @@ PURCHASE_FEATURES = ("silence", "frequency", "recency", "tenure", "value", "mean
 
 
 def test_no_purchase_feature_of_cdnow_is_named() -> None:
-    path = DATA / "cdnow" / "cdnow_master.parquet"
-    if not path.exists():
-        pytest.skip("the CDNOW data is not beside the project")
-    log = pd.read_parquet(path)
-    log["day"] = pd.to_datetime(log["date"])
-    X, y = cdnow_snapshot(log, "1998-04-02")
+    X, y = cdnow_snapshot(read_cdnow(), "1998-04-02")
     assert find_leaks(X, y, PURCHASE_FEATURES, (), always_known=()) == ()
 
 

@@ -1,16 +1,12 @@
 """The LightGBM classifier: reproducible, explained exactly, quiet, and defined for the smallest data."""
 
 import dataclasses
-import itertools
 import warnings
 from pathlib import Path
-from typing import Any
 
 import lightgbm
 import numpy as np
-import pandas as pd
 import pytest
-from scipy.special import expit
 
 from models.binary_classifier import BinaryClassifier
 from models.exceptions import InputError, NotFittedError
@@ -18,65 +14,8 @@ from models.logistic import LogisticModel
 from models.metrics import auc
 from models.propensity import LightGBMParams, PropensityModel
 from models.tree_shap import TreeShap
-
-CDNOW = Path(__file__).resolve().parents[2] / ".." / "shared" / "data" / "cdnow"
-NAMES = ("days_since_last_purchase", "purchases_90d", "mean_gap", "tenure")
-PARAMS = LightGBMParams(
-    num_rounds=60, early_stopping_rounds=10, feature_fraction=0.7, bagging_fraction=0.8, max_depth=4
-)
-
-
-def history(n: int, seed: int, missing: float = 0.15) -> tuple[np.ndarray, np.ndarray]:
-    rng = np.random.default_rng(seed)
-    X = np.column_stack([rng.uniform(0, 300, n), rng.poisson(2, n), rng.gamma(2, 20, n), rng.uniform(0, 900, n)])
-    y = (rng.random(n) < expit(X[:, 0] / 100 - X[:, 1] + (X[:, 2] > 40))).astype(float)
-    X[rng.random(n) < missing, 2] = np.nan
-    return X, y
-
-
-def fitted(n: int = 1500, seed: int = 3, params: LightGBMParams = PARAMS, missing: float = 0.15) -> PropensityModel:
-    X, y = history(n, seed, missing)
-    return PropensityModel(params=params, seed=7, num_threads=1).fit(X, y, feature_names=NAMES)
-
-
-def path_dependent_shapley_values(booster: lightgbm.Booster, row: np.ndarray) -> tuple[np.ndarray, float]:
-    """Compute Shapley values by their definition: all orders of features, each tree read as a conditional mean."""
-    n_features = len(row)
-
-    def expected(node: dict[str, Any], known: frozenset[int]) -> float:
-        if "leaf_value" in node:
-            return float(node["leaf_value"])
-        left, right = node["left_child"], node["right_child"]
-        feature = node["split_feature"]
-        if feature in known:
-            value = row[feature]
-            if node["decision_type"] == "==":
-                named = {float(code) for code in node["threshold"].split("||")}
-                return expected(left if value in named else right, known)
-            goes_left = bool(node["default_left"]) if np.isnan(value) else value <= node["threshold"]
-            if np.isnan(value) and node["missing_type"] != "NaN":
-                goes_left = node["threshold"] >= 0.0
-            return expected(left if goes_left else right, known)
-        counts = [child.get("internal_count", child.get("leaf_count")) for child in (left, right)]
-        return float(np.average([expected(left, known), expected(right, known)], weights=counts))
-
-    trees = [tree["tree_structure"] for tree in booster.dump_model()["tree_info"]]
-
-    def payoff(known: frozenset[int]) -> float:
-        return sum(expected(tree, known) for tree in trees)
-
-    worth = {
-        frozenset(subset): payoff(frozenset(subset))
-        for size in range(n_features + 1)
-        for subset in itertools.combinations(range(n_features), size)
-    }
-    orders = list(itertools.permutations(range(n_features)))
-    values = np.zeros(n_features)
-    for order in orders:
-        for position, feature in enumerate(order):
-            before = frozenset(order[:position])
-            values[feature] += (worth[before | {feature}] - worth[before]) / len(orders)
-    return values, worth[frozenset()]
+from tests.models.cdnow_snapshot import cdnow_snapshot, read_cdnow
+from tests.models.propensity_fits import NAMES, PARAMS, fitted, history, path_dependent_shapley_values
 
 
 def test_contributions_equal_shapley_values_by_their_definition_missing_values_included() -> None:
@@ -86,168 +25,6 @@ def test_contributions_equal_shapley_values_by_their_definition_missing_values_i
     values, base_value = model.contributions(X)
     booster = lightgbm.Booster(model_str=model.to_text())
     assert np.isnan(X[:, 2]).any()
-    for row, ours in zip(X, values, strict=True):
-        reference, reference_base = path_dependent_shapley_values(booster, row)
-        np.testing.assert_allclose(ours, reference, atol=1e-10)
-        assert base_value == pytest.approx(reference_base, abs=1e-10)
-
-
-def with_categories(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Few categories and many, whose codes have no order that tells anything; some are missing."""
-    rng = np.random.default_rng(seed)
-    contract, city, tenure = rng.integers(0, 3, n), rng.integers(0, 25, n), rng.uniform(0, 72, n)
-    log_odds = np.array([1.2, -1.0, 0.5])[contract] + 1.5 * (city * 7 % 25 < 9) - tenure / 40
-    y = (rng.random(n) < expit(log_odds)).astype(float)
-    X = np.column_stack([contract, tenure, city]).astype(float)
-    X[rng.random(n) < 0.1, 2] = np.nan
-    return X, y
-
-
-CATEGORIES = ("contract", "tenure", "city")
-CATEGORICAL_PARAMS = LightGBMParams(num_rounds=40, max_depth=3, num_leaves=8, min_data_in_leaf=10)
-
-
-def fitted_with_categories(params: LightGBMParams = CATEGORICAL_PARAMS) -> PropensityModel:
-    X, y = with_categories(2000, seed=3)
-    model = PropensityModel(params=params, seed=7, num_threads=1)
-    # Their order in the argument means nothing.
-    return model.fit(X, y, feature_names=CATEGORIES, categorical=("city", "contract"))
-
-
-def test_contributions_with_categories_equal_shapley_values_by_their_definition_and_sum_to_the_margin() -> None:
-    model = fitted_with_categories(dataclasses.replace(CATEGORICAL_PARAMS, num_rounds=8))
-    X, _ = with_categories(60, seed=9)
-    X[:5, 2] = [np.nan, 24, 25, 60_000, np.nan]
-    values, base_value = model.contributions(X)
-    booster = lightgbm.Booster(model_str=model.to_text())
-    assert "==" in {node["decision_type"] for node in booster.trees_to_dataframe().to_dict("records")}
-    for row, ours in zip(X, values, strict=True):
-        reference, reference_base = path_dependent_shapley_values(booster, row)
-        np.testing.assert_allclose(ours, reference, atol=1e-10)
-        assert base_value == pytest.approx(reference_base, abs=1e-10)
-    assert np.abs(values.sum(axis=1) + base_value - model.raw_margin(X)).max() < 1e-6
-
-
-def test_a_code_that_training_did_not_meet_counts_as_missing() -> None:
-    model = fitted_with_categories()
-    X, _ = with_categories(200, seed=4)
-    missing, unseen = X.copy(), X.copy()
-    missing[:, 2], unseen[:, 2] = np.nan, 999
-    np.testing.assert_array_equal(model.raw_margin(unseen), model.raw_margin(missing))
-    np.testing.assert_array_equal(model.contributions(unseen)[0], model.contributions(missing)[0])
-
-
-def test_the_numbering_of_categories_is_without_influence_where_it_is_of_numbers() -> None:
-    X, y = with_categories(2000, seed=3)
-    renumbered = X.copy()
-    renumbered[:, 2] = X[:, 2] * 7 % 25
-
-    def margins(columns: np.ndarray, categorical: tuple[str, ...]) -> np.ndarray:
-        model = PropensityModel(params=CATEGORICAL_PARAMS, seed=7, num_threads=1)
-        return model.fit(columns, y, feature_names=CATEGORIES, categorical=categorical).raw_margin(columns)
-
-    np.testing.assert_allclose(margins(renumbered, ("city",)), margins(X, ("city",)), atol=1e-9)
-    assert np.abs(margins(renumbered, ()) - margins(X, ())).max() > 0.01
-    assert (auc(y, margins(X, ("contract", "city"))) or 0) > (auc(y, margins(X, ())) or 0) + 0.01
-
-
-def test_text_with_categories_gives_the_same_model_and_is_the_same_twice() -> None:
-    model = fitted_with_categories()
-    restored = PropensityModel.from_text(model.to_text())
-    assert model.categorical_ == restored.categorical_ == ("contract", "city")
-    assert restored.to_text() == model.to_text() == fitted_with_categories().to_text()
-    X, _ = with_categories(100, seed=5)
-    np.testing.assert_array_equal(restored.raw_margin(X), model.raw_margin(X))
-
-
-def test_without_categories_the_text_is_that_of_a_fit_that_knows_none() -> None:
-    X, y = history(500, seed=3)
-    model = PropensityModel(params=PARAMS, seed=7, num_threads=1)
-    texts = [
-        model.fit(X, y, feature_names=NAMES).to_text(),
-        model.fit(X, y, feature_names=NAMES, categorical=()).to_text(),
-    ]
-    assert texts[0] == texts[1]
-    assert "[categorical_feature: ]" in texts[0]
-    assert PropensityModel.from_text(texts[0]).categorical_ == ()
-
-
-def test_a_constant_model_knows_which_features_are_categorical() -> None:
-    X, y = with_categories(5, seed=1)
-    model = PropensityModel(params=PARAMS, seed=7, num_threads=1).fit(
-        X, y, feature_names=CATEGORIES, categorical=("city",), early_stopping=(X, y)
-    )
-    assert model.categorical_ == ("city",)
-
-
-def zigzag(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Log-odds that rise with the first feature, but for a dent, fall with the second, and step up with the third."""
-    rng = np.random.default_rng(seed)
-    X = rng.uniform(0, 10, (n, 3))
-    log_odds = X[:, 0] / 2 - 2.5 * ((X[:, 0] > 4) & (X[:, 0] < 6)) - X[:, 1] / 3 + (X[:, 2] > 7)
-    y = (rng.random(n) < expit(log_odds)).astype(float)
-    X[rng.random(n) < 0.1] *= np.array([np.nan, 1, 1])
-    return X, y
-
-
-def zigzag_model(monotone: dict[str, int], params: LightGBMParams = PARAMS) -> PropensityModel:
-    X, y = zigzag(3000, seed=1)
-    model = PropensityModel(params=params, seed=7, num_threads=1)
-    return model.fit(X, y, feature_names="abc", monotone=monotone)
-
-
-def steps(model: PropensityModel, column: int) -> np.ndarray:
-    """Changes of the margin along a fine grid of one feature, for many values of the others."""
-    others, _ = zigzag(60, seed=2)
-    grid = np.linspace(-1, 11, 200)
-    X = np.repeat(others, len(grid), axis=0)
-    X[:, column] = np.tile(grid, len(others))
-    return np.diff(model.raw_margin(X).reshape(len(others), len(grid)), axis=1)
-
-
-def test_margins_rise_and_fall_with_monotone_features_only_as_they_may() -> None:
-    free, held = zigzag_model({}), zigzag_model({"b": -1, "a": 1})
-    assert steps(free, 0).min() < -0.5
-    assert steps(free, 1).max() > 0
-    assert steps(held, 0).min() >= -1e-12
-    assert steps(held, 1).max() <= 1e-12
-    assert steps(held, 0).max() > 0.1
-    assert free.monotone_ == {}
-    assert held.monotone_ == {"a": 1, "b": -1}
-
-
-def test_the_text_of_a_monotone_model_brings_it_back_and_is_the_same_twice() -> None:
-    model = zigzag_model({"a": 1, "c": -1})
-    restored = PropensityModel.from_text(model.to_text())
-    assert restored.monotone_ == {"a": 1, "c": -1}
-    assert restored.seed == model.seed
-    assert restored.to_text() == model.to_text() == zigzag_model({"c": -1, "a": 1}).to_text()
-    X, _ = zigzag(50, seed=3)
-    np.testing.assert_array_equal(restored.raw_margin(X), model.raw_margin(X))
-
-
-def test_without_monotone_features_the_text_is_that_of_a_fit_that_knows_none() -> None:
-    X, y = history(500, seed=3)
-    model = PropensityModel(params=PARAMS, seed=7, num_threads=1)
-    texts = [
-        model.fit(X, y, feature_names=NAMES).to_text(),
-        model.fit(X, y, feature_names=NAMES, monotone={}).to_text(),
-    ]
-    assert texts[0] == texts[1]
-    assert "[monotone_constraints: ]" in texts[0]
-
-
-def test_a_constant_model_knows_its_monotone_features() -> None:
-    X, y = zigzag(5, seed=1)
-    model = PropensityModel(params=PARAMS, seed=7, num_threads=1).fit(X, y, feature_names="abc", monotone={"b": 1})
-    assert model.monotone_ == {"b": 1}
-
-
-def test_contributions_of_a_monotone_model_equal_shapley_values_by_their_definition() -> None:
-    model = zigzag_model({"a": 1, "b": -1}, dataclasses.replace(PARAMS, num_rounds=8, max_depth=3))
-    booster = lightgbm.Booster(model_str=model.to_text())
-    X, _ = zigzag(20, seed=9)
-    values, base_value = model.contributions(X)
     for row, ours in zip(X, values, strict=True):
         reference, reference_base = path_dependent_shapley_values(booster, row)
         np.testing.assert_allclose(ours, reference, atol=1e-10)
@@ -448,9 +225,6 @@ def test_what_is_illegal_is_refused_with_what_was_expected() -> None:
         model.fit(X, y, feature_names=NAMES, categorical=("tenure",), monotone={"colour": 1, "tenure": 1})
     with pytest.raises(InputError, match=r"direction of 'tenure' must be 1 \(rises\) or -1 \(falls\), got 0"):
         model.fit(X, y, feature_names=NAMES, monotone={"tenure": 0})
-    for illegal in (-1.0, 65_536.0, 0.5):
-        with pytest.raises(InputError, match=rf"'city' holds {illegal:g} in row 1 \(1 such row\(s\)\)"):
-            fitted_with_categories().raw_margin(np.array([[0, 1, 24.0], [0, 1, illegal]]))
     model.fit(X, y, feature_names=NAMES)
     with pytest.raises(InputError, match=r"4 columns \(days_since_last_purchase, .*\(100, 3\)"):
         model.raw_margin(X[:, :3])
@@ -470,36 +244,8 @@ def test_damaged_text_is_refused_before_lightgbm_sees_it() -> None:
             PropensityModel.from_text(other)
 
 
-def cdnow_snapshot(log: pd.DataFrame, snapshot_date: str) -> tuple[np.ndarray, np.ndarray]:
-    start, end = pd.Timestamp(snapshot_date), pd.Timestamp(snapshot_date) + pd.Timedelta(days=90)
-    before = log[log["day"] < start]
-    by_customer = before.groupby("customer_id")
-    first, last, n_days = by_customer["day"].min(), by_customer["day"].max(), by_customer["day"].nunique()
-    columns = [
-        (start - last).dt.days,
-        n_days - 1,
-        (last - first).dt.days,
-        (start - first).dt.days,
-        by_customer["dollar_value"].sum(),
-        by_customer["dollar_value"].mean(),
-        *(
-            before[before["day"] >= start - pd.Timedelta(days=days)]
-            .groupby("customer_id")["day"]
-            .nunique()
-            .reindex(n_days.index, fill_value=0)
-            for days in (30, 90, 180)
-        ),
-    ]
-    bought = log.loc[(log["day"] >= start) & (log["day"] < end), "customer_id"]
-    X = np.column_stack([np.asarray(column, dtype=np.float64) for column in columns])
-    return X, np.asarray(~n_days.index.isin(bought), dtype=np.float64)
-
-
 def test_churn_on_cdnow_is_ranked_as_in_the_published_reference_by_trees_and_by_logistic_regression_on_rfm() -> None:
-    if not CDNOW.exists():
-        pytest.skip("the CDNOW data is not beside the project")
-    log = pd.read_parquet(CDNOW / "cdnow_master.parquet")
-    log["day"] = pd.to_datetime(log["date"])
+    log = read_cdnow()
     names = (
         "days_since_last_purchase", "frequency", "recency", "tenure", "value", "mean_value", "n_30d", "n_90d", "n_180d",
     )  # fmt: skip

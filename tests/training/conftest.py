@@ -1,4 +1,4 @@
-"""Fixtures of the jobs' tests: the shop in a database of each engine in turn, untrained or trained."""
+"""Fixtures of the jobs' tests: the shop in a database of each engine in turn, untrained or trained; a receiver."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import Literal
 
 import pytest
 
+from tests.receivers import Receiver, receiver
 from tests.shop_databases import Shop, ShopDatabases, shop_databases
+from tests.training.delivering import Clock
 
 __all__ = ["shop_databases"]
 
@@ -33,3 +35,15 @@ def trained(engine_name: Engine, shop_databases: ShopDatabases, tmp_path: Path) 
     """The shop with a champion, and a scoring run queued."""
     with shop_databases.copy(engine_name, "trained", tmp_path) as shop:
         yield shop
+
+
+@pytest.fixture
+def there() -> Iterator[Receiver]:
+    """Whoever webhooks are sent to."""
+    with receiver() as it:
+        yield it
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()

@@ -12,8 +12,8 @@ from benchmarks.scored_shop import LATER, settings_of, store_shop
 from store import runs, scores
 from store.bulk_load import load
 from store.engine import Database
+from store.list_cursor import Cursor
 from store.listings import Places, write_listings
-from store.lists import Cursor
 from store.publishing import publish
 from store.settings import Settings
 from store.tables import Score, ScoringRun

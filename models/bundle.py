@@ -1,17 +1,12 @@
-"""A bundle: everything that scoring needs, as a directory of text files under a manifest of SHA-256.
+"""A bundle: everything that scoring needs, as text files.
 
-No pickle, no customer ids, no clock: the same training gives the same bytes. Every file is verified before any is
-parsed, and a bundle loads only while the catalogue still has each feature it lists, defined as it was.
+No pickle, no customer ids, no clock: the same training gives the same bytes. A bundle loads only while the catalogue
+still has each feature it lists, defined as it was.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import re
-import shutil
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -25,9 +20,9 @@ from features.reference import Reference
 from features.slug import attribute_feature_name
 from features.targets import CHURN, Target, TargetSet
 from models.binary_classifier import BinaryClassifier
+from models.bundle_folder import BundleError, read_folder, to_json, write_folder
 from models.calibrator import Calibrator
 from models.drift import TrainingDistribution
-from models.exceptions import ModelError
 from models.logistic import LogisticModel
 from models.model_inputs import ModelInputs
 from models.outlook import PurchaseOutlook
@@ -35,11 +30,8 @@ from models.propensity import PropensityModel
 from models.purchase_model import BTYD_FEATURES, PURCHASE_FEATURES, PurchaseModel
 from models.segments import Cutoffs, SegmentPolicy
 
-__all__ = ["Bundle", "BundleError", "TargetModel", "load_bundle", "save_bundle"]
+__all__ = ["Bundle", "TargetModel", "load_bundle", "save_bundle"]
 
-_FORMAT = 3
-_MANIFEST = "manifest.json"
-_OURS = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z]+){1,2}")
 # Whatever the classifiers read: by the purchase model, and to tell who is eligible.
 _READ_WITH_PURCHASES = (*PURCHASE_FEATURES, "days_since_last_purchase")
 _CLASSIFIERS: Mapping[str, Callable[[str], BinaryClassifier]] = {
@@ -51,10 +43,6 @@ _OUTLOOK_FILES = ("btyd.json", "gamma_gamma.json", "outlook.json")
 _CORRECTION = "correction.txt"
 # What bundles of before have not.
 _DISTRIBUTIONS = "distributions.json"
-
-
-class BundleError(ModelError):
-    """A bundle that is damaged, incomplete, or made for other features than the catalogue's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,14 +176,7 @@ def save_bundle(bundle: Bundle, directory: Path) -> tuple[str, str]:
     bundle_hash : str
         SHA-256 of the manifest, hexadecimal.
     """
-    files = {name: text.encode() for name, text in _files(bundle).items()}
-    sums = {name: hashlib.sha256(content).hexdigest() for name, content in sorted(files.items())}
-    manifest = _json({"format": _FORMAT, "files": sums}).encode()
-    bundle_hash = hashlib.sha256(manifest).hexdigest()
-    name = f"bundle-{bundle_hash[:16]}"
-    if not _is_whole(directory / name, bundle_hash):
-        _write_folder(directory / name, {**files, _MANIFEST: manifest})
-    return name, bundle_hash
+    return write_folder(directory, {name: text.encode() for name, text in _files(bundle).items()})
 
 
 def load_bundle(directory: Path, *, expected_hash: str | None = None) -> Bundle:
@@ -213,7 +194,7 @@ def load_bundle(directory: Path, *, expected_hash: str | None = None) -> Bundle:
     BundleError
         Says which file or which features are not what they were.
     """
-    files = _verified(directory, expected_hash)
+    files = read_folder(directory, expected_hash)
     main = json.loads(files.get("bundle.json", "{}"))
     targets = main.get("targets", [])
     _require_files(directory, files, targets, outlook=main.get("outlook", []))
@@ -276,14 +257,14 @@ def _files(bundle: Bundle) -> dict[str, str]:
         "policy": bundle.policy.to_dict(),
         "cutoffs": bundle.cutoffs.to_dict(),
     }
-    files = {"bundle.json": _json(main), "report.json": _json(bundle.report)}
+    files = {"bundle.json": to_json(main), "report.json": to_json(bundle.report)}
     if bundle.distributions:
-        files[_DISTRIBUTIONS] = _json({name: told.to_dict() for name, told in bundle.distributions.items()})
+        files[_DISTRIBUTIONS] = to_json({name: told.to_dict() for name, told in bundle.distributions.items()})
     for name, content in outlook.items():
-        files[name] = content if isinstance(content, str) else _json(content)
+        files[name] = content if isinstance(content, str) else to_json(content)
     for name, model in bundle.targets.items():
         files[f"{name}.classifier.txt"] = model.classifier.to_text()
-        files[f"{name}.calibrator.json"] = _json(model.calibrator.to_dict())
+        files[f"{name}.calibrator.json"] = to_json(model.calibrator.to_dict())
     return files
 
 
@@ -304,74 +285,6 @@ def _require_files(
             f"The manifest of bundle {directory.name} lists {', '.join(sorted(files)) or 'no files'}; expected "
             f"{', '.join(sorted(expected))}. Train again."
         )
-
-
-def _json(content: Any) -> str:
-    return json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n"
-
-
-def _is_whole(folder: Path, bundle_hash: str) -> bool:
-    try:
-        _verified(folder, bundle_hash)
-    except BundleError:
-        return False
-    return True
-
-
-def _write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Write a folder under another name and rename it, so that it appears whole or not at all."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=folder.parent))
-    try:
-        for file, content in files.items():
-            _write_durably(unfinished / file, content)
-        unfinished.chmod(0o755)
-        shutil.rmtree(folder, ignore_errors=True)  # a damaged one of the same name
-        unfinished.rename(folder)
-    except BaseException:
-        shutil.rmtree(unfinished, ignore_errors=True)
-        raise
-
-
-def _write_durably(path: Path, content: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _verified(directory: Path, expected_hash: str | None) -> dict[str, str]:
-    """Read all files that the manifest lists; raise unless each is as it was written."""
-    try:
-        manifest = (directory / _MANIFEST).read_bytes()
-    except OSError as error:
-        raise BundleError(
-            f"The bundle {directory.name} has no readable manifest: {error.strerror}. Train again."
-        ) from error
-    if expected_hash is not None and hashlib.sha256(manifest).hexdigest() != expected_hash:
-        raise BundleError(f"The manifest of bundle {directory.name} is not the one that was registered. Train again.")
-    try:
-        listed = json.loads(manifest)
-        found_format, sums = listed["format"], dict(listed["files"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise BundleError(f"The manifest of bundle {directory.name} can't be read: {error}. Train again.") from error
-    if found_format != _FORMAT:
-        raise BundleError(f"Bundle {directory.name} has format {found_format!r}, expected {_FORMAT}. Train again.")
-    if strangers := [name for name in sums if not _OURS.fullmatch(name)]:
-        raise BundleError(
-            f"The manifest of bundle {directory.name} lists a file by the name of {', '.join(strangers)}, which no "
-            "bundle has. Train again."
-        )
-    files = {}
-    for name, expected in sums.items():
-        try:
-            content = (directory / name).read_bytes()
-        except OSError as error:
-            raise BundleError(f"Bundle {directory.name} lacks {name}: {error.strerror}. Train again.") from error
-        if hashlib.sha256(content).hexdigest() != expected:
-            raise BundleError(f"In bundle {directory.name} {name} was changed after training. Train again.")
-        files[name] = content.decode()
-    return files
 
 
 def _require_features(listed: Mapping[str, str], directory: Path) -> None:

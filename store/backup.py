@@ -18,6 +18,7 @@ from pathlib import Path
 
 from sqlalchemy import make_url
 
+from store.durability import sync
 from store.engine import Database
 from store.erasure import repeat_erasures, resume_erasures
 from store.exceptions import SettingsError, StoreError
@@ -91,9 +92,9 @@ def back_up(settings: Settings, folder: Path, *, now: datetime, progress: Progre
     manifest = {"format": _FORMAT, "made_at": now.astimezone(UTC).isoformat(), "files": _contents(draft)}
     (draft / _MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
     for path in _files(draft):
-        _sync(path)
+        sync(path)
     draft.rename(folder)
-    _sync(folder.parent)
+    sync(folder.parent)
 
 
 def restore(
@@ -309,12 +310,3 @@ def _contents(folder: Path) -> dict[str, str]:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _sync(path: Path) -> None:
-    """Have a file, or the names in a folder, on disk before what comes next."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -8,6 +8,7 @@ import secrets
 from pathlib import Path
 from typing import Self
 
+from store.durability import sync
 from store.exceptions import SettingsError
 
 __all__ = ["KeyedHash"]
@@ -79,5 +80,6 @@ def _make(path: Path) -> None:
             os.link(draft, path)
         except FileExistsError:
             return  # another process was faster
+        sync(path.parent)
     finally:
         draft.unlink()

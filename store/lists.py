@@ -6,19 +6,17 @@ over them, a page ends after so many rows, shown or not, and says how far it loo
 
 from __future__ import annotations
 
-import base64
-import json
-import math
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import Row, Select, and_, literal, select, tuple_
 from sqlalchemy.orm import Session
 
 from store.engine import Database
 from store.exceptions import CursorError
+from store.list_cursor import Cursor
 from store.list_filter import ListFilter
 from store.scores import require_published_run
 from store.tables import Customer, Score, ScoringRun, SegmentListing
@@ -27,7 +25,6 @@ from store.work_list import Standing, WorkRules
 __all__ = [
     "EVERYBODY",
     "MOST_ROWS_LOOKED_AT",
-    "Cursor",
     "Page",
     "ScoreRow",
     "iterate_segment",
@@ -40,42 +37,8 @@ EVERYBODY = "all"
 # By one page of which only some are shown.
 MOST_ROWS_LOOKED_AT = 20_000
 
-_LARGEST = 2**31 - 1  # of what the columns hold
 # Where a filter looks for few among many, and where but few are passed over.
 _ROWS_A_LOOK, _ROWS_A_SHORT_LOOK = 2_000, 500
-_NOT_OURS = "The cursor was not made by this service. Take it from `next_cursor` as it is."
-
-
-class Cursor(NamedTuple):
-    """Where a list goes on: its run and name, the last row seen, and how many rows came before.
-
-    `counted` is how many of these count against a budget: all but those whom the rules of a list to be worked down
-    except.
-    """
-
-    scoring_run_id: int
-    segment: str
-    rank_value: float
-    customer_key: int
-    position: int
-    counted: int
-
-    def encode(self) -> str:
-        """Return the cursor as opaque text."""
-        return base64.urlsafe_b64encode(json.dumps(list(self)).encode()).decode().rstrip("=")
-
-    @classmethod
-    def decode(cls, text: str) -> Cursor:
-        """Read what `encode` gave; raises `CursorError` on anything else."""
-        try:
-            parts = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-        except (ValueError, RecursionError) as error:
-            raise CursorError(_NOT_OURS) from error
-        match parts:
-            case [int(run), str(segment), float(rank_value), int(key), int(position), int(counted)]:
-                if math.isfinite(rank_value) and all(0 <= whole <= _LARGEST for whole in (run, key, position, counted)):
-                    return cls(run, segment, rank_value, key, position, counted)
-        raise CursorError(_NOT_OURS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from typing import TextIO
 from service.exceptions import SyncError
 from service.segment_csv import harmless
 from service.sync.target import Row, SyncHead
+from store.durability import sync
 
 __all__ = ["FileTarget"]
 
@@ -71,11 +72,7 @@ class FileTarget:
         os.fsync(file.fileno())
         file.close()
         self._beside.replace(self._path)
-        folder = os.open(self._path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        sync(self._path.parent)
 
     def abandon(self) -> None:
         """Remove what was written beside it."""

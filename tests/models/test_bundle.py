@@ -15,7 +15,8 @@ from features.catalogue import CATALOGUE
 from features.feature import Feature
 from features.windows import Snapshot
 from models import bundle as bundle_module
-from models.bundle import Bundle, BundleError, load_bundle, save_bundle
+from models.bundle import Bundle, load_bundle, save_bundle
+from models.bundle_folder import BundleError
 from models.exceptions import ModelError
 from models.scoring import Scores, score
 from tests.shop import AS_OF, shop_log, shop_training

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from models.bundle import BundleError, load_bundle
+from models.bundle import load_bundle
+from models.bundle_folder import BundleError
 from service.app import create_app
 from service.bundle_cache import BundleCache, ServedModel
 from service.exceptions import ModelUnavailableError

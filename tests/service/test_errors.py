@@ -13,7 +13,7 @@ from sqlalchemy.exc import OperationalError
 
 from store import registry
 from store.exceptions import SchemaError
-from store.lists import Cursor
+from store.list_cursor import Cursor
 from tests.service.conftest import Bundles, Shop
 from tests.service.shop import PROSPECT, fill, register
 

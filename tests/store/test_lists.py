@@ -14,8 +14,9 @@ from sqlalchemy import text
 
 from store.engine import Database
 from store.exceptions import CursorError, StoreError
+from store.list_cursor import Cursor
 from store.listings import propensity_list
-from store.lists import Cursor, iterate_segment, list_segment
+from store.lists import iterate_segment, list_segment
 from store.publishing import publish
 from tests.store.builders import NOW, Scored, add_customers, publish_run, queue_run, write_scores
 from tests.store.statements import statements_of

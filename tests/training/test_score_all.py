@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.exc import OperationalError
 
-from models.bundle import BundleError
+from models.bundle_folder import BundleError
 from models.segments import SEGMENTS, SegmentPolicy
 from store import policies, runs
 from store.engine import Database

@@ -2,7 +2,9 @@
 
 Twenty events a customer, orders and four other kinds, in memory and in order of customer and time for both. The
 features are all that the catalogue makes of such a log over windows of days, by the formulas of `_FORMULAS`: 44 of 41
-aggregates. For polars the same are written as expressions over one group-by a snapshot. Both take every core.
+aggregates. For polars the same are written as expressions over one group-by a snapshot. Both take every core, and
+neither keeps more than it is at work on: ours goes through customers in chunks, as training and scoring read them, and
+polars streams.
 """
 
 from __future__ import annotations
@@ -33,6 +35,7 @@ _EVENTS_A_CUSTOMER = 20
 _SNAPSHOTS, _DAYS_APART = 12, 30
 _THREADS = len(os.sched_getaffinity(0))  # as many as polars takes of itself
 _COMPARED = 1_000  # customers, from the first
+_CUSTOMERS_A_CHUNK = 20_000  # as the store reads them
 _LONG_AGO = -1_000_000  # a day
 
 _FAMILIES = tuple(slug(name) for name in EVENT_NAMES if name != "Order Completed")
@@ -98,10 +101,17 @@ def _prepare_ours(customers: int) -> Callable[[], Found]:
     few, log = event_log(10, _EVENTS_A_CUSTOMER), event_log(customers, _EVENTS_A_CUSTOMER)
     at = snapshots(_SNAPSHOTS, _DAYS_APART)
     build_features_at(few, at, REFERENCE, plan)
+    firsts = range(0, customers, _CUSTOMERS_A_CHUNK)
+    chunks = [log.take(range(first, min(first + _CUSTOMERS_A_CHUNK, customers))) for first in firsts]
+    del log
 
     def run() -> Found:
-        newest = build_features_at(log, at, REFERENCE, plan, num_threads=_THREADS)[-1]
-        return Found(np.arange(_COMPARED), newest.values[:_COMPARED])
+        compared: list[NDArray[np.float64]] = []
+        for chunk in chunks:
+            newest = build_features_at(chunk, at, REFERENCE, plan, num_threads=_THREADS)[-1]
+            compared.append(newest.values[: _COMPARED - sum(map(len, compared))].copy())
+        values = np.concatenate(compared)
+        return Found(np.arange(len(values)), values)
 
     return run
 

@@ -1,4 +1,4 @@
-"""Writes the parts of docs/ that are made from the code: settings, commands, routes, features.
+"""Writes the parts of docs/ that are made from the code: settings, commands, routes, errors, features.
 
 Each stands in its page between two marks and is written anew by `make docs`; a test holds page and code together.
 """
@@ -16,9 +16,10 @@ from cli.console import console
 from cli.main import app as command_line
 from features.document import catalogue_as_markdown
 from service.app import create_app
+from service.errors import all_kinds
 from store.settings import Settings
 
-__all__ = ["PARTS", "commands", "main", "rewritten", "routes", "settings"]
+__all__ = ["PARTS", "commands", "errors", "main", "rewritten", "routes", "settings"]
 
 _DOCS = Path(__file__).resolve().parents[1] / "docs"
 _MARKS = r"(<!-- made from the code: {name} -->\n).*?(<!-- end -->)"
@@ -49,10 +50,17 @@ def routes() -> str:
     return "\n".join(lines) + "\n"
 
 
+def errors() -> str:
+    """Return a table of the kinds of problems."""
+    rows = [f"| {status} | `{name}` | {title} |" for status, name, title in all_kinds()]
+    return "\n".join(["| status | name | title |", "|---|---|---|", *rows]) + "\n"
+
+
 PARTS: Mapping[str, tuple[str, Callable[[], str]]] = {
     "settings": ("operations.md", settings),
     "commands": ("command-line.md", commands),
     "routes": ("api.md", routes),
+    "errors": ("api.md", errors),
     "features": ("features.md", catalogue_as_markdown),
 }
 
@@ -86,10 +94,19 @@ def _section(name: str, command: Any) -> str:
         if parameter.name == "help":
             continue
         is_option = parameter.param_type_name == "option"
-        names = " / ".join((*parameter.opts, *parameter.secondary_opts)) if is_option else parameter.name.upper()
-        rows.append(f"| `{names}` | {parameter.help or ''} |\n")
+        options = " / ".join((", ".join(parameter.opts), *parameter.secondary_opts))
+        names = options if is_option else parameter.name.upper()
+        rows.append(f"| `{names}` | {parameter.help or ''}{_when_left_out(parameter)} |\n")
     table = "| argument or option | meaning |\n|---|---|\n" + "".join(rows) if rows else ""
     return f"### `{name}`\n\n{command.help}\n\n{table}"
+
+
+def _when_left_out(parameter: Any) -> str:
+    if parameter.required:
+        return " Needed." if parameter.param_type_name == "option" else ""
+    default = parameter.default
+    is_told = default is not None and default is not False and default != ()
+    return f" Default: `{default}`." if is_told and not callable(default) else ""
 
 
 def main() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -16,8 +15,6 @@ from service.sync.url_target import UrlTarget
 from store.sync_points import THRESHOLD_NUMBERS
 
 __all__ = ["sync"]
-
-_TOKEN = "REGULARS_SYNC_TOKEN"  # noqa: S105  # the name of a variable
 
 
 def sync(
@@ -34,18 +31,17 @@ def sync(
         typer.Option(help="With --difference: what counts as a change, such as churn_probability=0.1. Repeatable."),
     ] = None,
 ) -> None:
-    """Send a segment of the published run to a file or an address, whole or as what changed since.
-
-    The variable REGULARS_SYNC_TOKEN, if set, is sent to an address as bearer token.
-    """
+    """Send a segment of the published run to a file or an address, whole or as what changed since."""
     thresholds = dict(map(_threshold, changed or ()))
     if thresholds and not difference:
         fail("--changed goes with --difference: a whole segment is sent as it is.")
-    target: Target = UrlTarget(to, token=os.environ.get(_TOKEN)) if "://" in to else FileTarget(Path(to))
-    with opened() as (_, database), progress_bar(f"Sending {segment}") as progress:
-        synced = send_segment(
-            database, segment, target, difference=difference, thresholds=thresholds, now=now, progress=progress
-        )
+    with opened() as (settings, database):
+        token = settings.sync_token.get_secret_value() if settings.sync_token else None
+        target: Target = UrlTarget(to, token=token) if "://" in to else FileTarget(Path(to))
+        with progress_bar(f"Sending {segment}") as progress:
+            synced = send_segment(
+                database, segment, target, difference=difference, thresholds=thresholds, now=now, progress=progress
+            )
     told = ", ".join(f"{n:,} {action}" for action, n in sorted(synced.rows.items())) or "nothing to tell"
     console.print(f"{told}; of scoring run {synced.scoring_run_id}, to {to}.", markup=False, soft_wrap=True)
     if synced.erased:

@@ -54,7 +54,7 @@ def add(
         list[str] | None,
         typer.Option(
             metavar="SCORE=CHANGE",
-            help="For customer.score_changed, repeatable: from which change on it is told, such as "
+            help="For customer.score_changed, which needs one, repeatable: from which change on it is told, such as "
             f"churn_probability=0.1. Scores: {', '.join(THRESHOLD_COLUMNS)}.",
         ),
     ] = None,

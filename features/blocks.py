@@ -7,10 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 __all__ = ["for_blocks"]
 
-# Rows (of a customer at a snapshot) in a block. Ten times fewer stay nearer to the processor, but then threads wait for
-# the interpreter between blocks longer than they work on them. No power of two: columns that lie such a distance apart
-# share few lines of the cache.
-_ROWS = 20_000
+# Rows (of a customer at a snapshot) in a block. Several times fewer stay nearer to the processor, but then threads wait
+# for the interpreter between blocks longer than they work on them. No power of two: columns that lie such a distance
+# apart share few lines of the cache.
+_ROWS = 10_000
 
 
 def for_blocks(n_customers: int, n_snapshots: int, work: Callable[[int, int], None], num_threads: int) -> None:

@@ -77,7 +77,7 @@ class SegmentPolicy:
     min_churn_probability : float
         At risk from this probability on, in (0, 1).
     save_rate : float
-        Share of contacted customers who would have left and stay because of it, in (0, 1]. An assumption until it is
+        Of the customers who would have left, the share whom a contact keeps, in (0, 1]. An assumption until it is
         measured.
     save_rate_measured : MeasuredSaveRate or None
         Where it was measured; None for an assumption.

@@ -62,6 +62,7 @@ __all__ = [
     "MAX_BODY_BYTES",
     "PROBLEM_MEDIA_TYPE",
     "add_error_handlers",
+    "all_kinds",
     "body_too_large",
     "error_response",
     "problem_response",
@@ -132,6 +133,9 @@ _KINDS: Mapping[type[Exception], _Kind] = {
     NoConnectionError: _DATABASE_AWAY,
 }
 
+_UNREADABLE = _KINDS[UnreadableBodyError]
+_OF_ANOTHER_TYPE = _Kind(415, "unsupported-media-type", "The body is not of the expected type")
+_INVALID = _Kind(422, "invalid-request", "The request is not valid")
 _UNEXPECTED = _Kind(
     500, "unexpected", "Something went wrong here", "It is not the request's fault. The log has it under this id."
 )
@@ -141,6 +145,11 @@ _HTTP_DETAILS: Mapping[int, str] = {
     404: "There is nothing at this address. The API is described at /docs.",
     413: f"Expected a body of at most {MAX_BODY_BYTES:,} bytes; more came. Send it in parts.",
 }
+
+
+def all_kinds() -> list[tuple[int, str, str]]:
+    """Return status, name and title of each kind of problem that is foreseen, by status."""
+    return sorted({(kind.status, kind.name, kind.title) for kind in (*_KINDS.values(), _OF_ANOTHER_TYPE, _INVALID)})
 
 
 def add_error_handlers(app: FastAPI) -> None:
@@ -220,14 +229,14 @@ def _invalid(error: RequestValidationError, content_type: str | None) -> Problem
         detail = (
             f"Expected a body of JSON; it breaks off or goes wrong at character {place}: {found[0]['ctx']['error']}."
         )
-        return _problem(_Kind(400, "unreadable-body", "The body can't be read"), detail)
+        return _problem(_UNREADABLE, detail)
     if any(item["loc"] == ("body",) and isinstance(item.get("input"), bytes) for item in found):
         detail = f"Expected a body of content type application/json, got {content_type or 'none'}."
-        return _problem(_Kind(415, "unsupported-media-type", "The body is not of the expected type"), detail)
+        return _problem(_OF_ANOTHER_TYPE, detail)
     errors = [_invalid_part(item) for item in found]
     detail = " ".join(f"{part.where}: expected {part.expected}, got {part.came}." for part in errors[:3])
     more = f" And {len(errors) - 3:,} more." if len(errors) > 3 else ""
-    return _problem(_Kind(422, "invalid-request", "The request is not valid"), detail + more, errors[:100])
+    return _problem(_INVALID, detail + more, errors[:100])
 
 
 def _invalid_part(item: Mapping[str, Any]) -> InvalidPart:

@@ -48,7 +48,10 @@ def _none_if_empty(value: object) -> object:
 
 # As long as ingestion takes ids; NUL is in no stored text, and PostgreSQL refuses even to look for it.
 _ID = Field(min_length=1, max_length=255, pattern=r"^[^\x00]*$", description="The business's own id of a customer.")
-_BUDGET = Query(description="Number of contacts: at most so many rows over all pages.")
+_BUDGET = Query(
+    description="Number of contacts: the list ends with the last of so many who may be contacted; those held out come "
+    "besides."
+)
 _Contacts = Annotated[int, Field(ge=1, le=1_000_000_000)]
 
 CustomerId = Annotated[str, _ID]

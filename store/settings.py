@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, ValidationError, ValidationInfo, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from store.exceptions import SettingsError
@@ -123,6 +123,7 @@ class Settings(BaseSettings):
         1.0, gt=0, le=60, description="How often a worker looks for queued training and scoring runs."
     )
 
+    sync_token: SecretStr | None = Field(None, description="What `regulars sync` sends to an address as bearer token.")
     webhook_allow_private: bool = Field(
         False,
         description="Whether webhooks may go to private and local addresses too, such as another service of the same "

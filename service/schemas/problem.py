@@ -41,7 +41,9 @@ class Problem(BaseModel):
     title: str = Field(description="The kind of problem in words; the same for every problem of this type.")
     status: int = Field(description="The HTTP status code.", ge=400, le=599)
     detail: str = Field(description="What was expected, what came, and what to do.")
-    code: str = Field(description="The last part of `type`, for clients that know no problems.")
+    code: str = Field(
+        description="The last part of `type`; of a receipt, a live event or its body a name of the reason itself."
+    )
     message: str = Field(description="The same as `detail`, for clients that know no problems.")
     instance: str = Field(description="The request's id, as in the header X-Request-ID and in the logs.")
     errors: list[InvalidPart] = Field(

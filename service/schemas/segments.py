@@ -78,7 +78,7 @@ class SaveRateMeasured(BaseModel):
 class SaveRateOut(BaseModel):
     """The policy's save rate, and where it comes from."""
 
-    save_rate: float = Field(description="Share of those contacted who would leave and stay because of it.")
+    save_rate: float = Field(description="Of the customers who would leave, the share whom a contact keeps.")
     save_rate_source: Literal["assumed", "measured"] = Field(
         description="`measured` once a campaign has measured it well enough, else `assumed`."
     )

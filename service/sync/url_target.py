@@ -52,7 +52,7 @@ class UrlTarget:
         if parsed.scheme not in ("http", "https") or not parsed.host:
             raise SyncError(f"Expected an address that begins with http:// or https://, got {url!r}.")
         if parsed.auth is not None:
-            raise SyncError("The address has a user or password in it. Give a bearer token by the environment instead.")
+            raise SyncError("The address has a user or password in it. Give a token by REGULARS_SYNC_TOKEN instead.")
         self.name = url
         self._wait = wait
         self._pool = urllib3.PoolManager(timeout=_TIMEOUT, retries=False)

@@ -33,7 +33,7 @@ from store.settings import load_settings
 
 __all__ = ["main"]
 
-_ROWS_OF_THE_PEER = {"SQLite": 1_000_000, "PostgreSQL": 100_000}
+_ROWS_OF_THE_PEER = {"SQLite": 5_000_000, "PostgreSQL": 100_000}
 _ROWS_TO_WARM_UP = 2_000
 _VALUES_A_STATEMENT = 65_535
 _ROWS_A_BLOCK = 100_000

@@ -9,6 +9,7 @@ process that has just begun takes the latest champion before it that loads, so t
 from __future__ import annotations
 
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ from store import registry
 __all__ = ["BundleCache", "ServedModel"]
 
 _OTHERS_KEPT = 2
+# Seconds after which a bundle that could not be loaded is tried again: it may have been on its way.
+_REFUSED_FOR = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,7 @@ class ServedModel:
 
 @dataclass(frozen=True, slots=True)
 class _Refusal:
+    at: float  # by the cache's clock
     version: int
     why: str
 
@@ -68,9 +72,14 @@ class BundleCache:
         Holds one folder a bundle.
     warm_up : callable
         Called with a model before it serves its first request, so that none waits for compiled code.
+    clock : callable
+        Seconds; a bundle that was refused is tried again once `_REFUSED_FOR` have passed.
     """
 
-    def __init__(self, directory: Path, *, warm_up: Callable[[ServedModel], None]) -> None:
+    def __init__(
+        self, directory: Path, *, warm_up: Callable[[ServedModel], None], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._clock = clock
         self._directory = directory
         self._warm_up = warm_up
         self._loading = threading.Lock()
@@ -86,8 +95,8 @@ class BundleCache:
         ----------
         session : Session
         retry : bool
-            Whether to try a bundle again that was refused before, in case its files are whole again. Without an older
-            one to fall back on it is always tried.
+            Whether to try a bundle again at once that was refused before, in case its files are whole again; by itself
+            it is tried every few seconds. Without an older one to fall back on it is always tried.
 
         Raises
         ------
@@ -101,8 +110,10 @@ class BundleCache:
         if held is not None and (held.version == champion or (self._is_refused(champion) and not retry)):
             return held
         with self._loading:
-            if self._held is not None and self._held.version == champion:
-                return self._held
+            held = self._held
+            # Another thread may have tried while this one waited.
+            if held is not None and (held.version == champion or (self._is_refused(champion) and not retry)):
+                return held
             return self._load(session, champion)
 
     def of_version(self, session: Session, version: int) -> ServedModel:
@@ -134,13 +145,14 @@ class BundleCache:
         return refused.why if refused is not None and refused.version == champion else None
 
     def _is_refused(self, version: int) -> bool:
-        return self._refused is not None and self._refused.version == version
+        refused = self._refused
+        return refused is not None and refused.version == version and self._clock() < refused.at + _REFUSED_FOR
 
     def _load(self, session: Session, version: int) -> ServedModel:
         try:
             self._held, self._refused = self._read(session, version), None
         except ModelError as error:
-            refused = _Refusal(version, f"Version {version} is champion, but can't be served: {error}")
+            refused = _Refusal(self._clock(), version, f"Version {version} is champion, but can't be served: {error}")
             if self._held is None:
                 self._held = self._read_before(session, version)
             self._refused = refused

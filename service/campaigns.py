@@ -44,6 +44,8 @@ def new_campaign(session: Session, asked: CampaignIn, *, as_of: datetime) -> New
     if asked.assignment is None and held_out_share is None:
         held_out_share = _policy(session).held_out_share
         left_open.add("held_out_share")
+    if asked.assigned_at is None:
+        left_open.add("assigned_at")
     return NewCampaign(
         name=asked.name,
         segment=asked.segment,

@@ -224,26 +224,26 @@ class RunAggregates:
         contacts, value = zip(*self.at_risk_curve, strict=True)
         return [float(added) for added in np.diff(np.interp(np.arange(contacts[-1] + 1), contacts, value))]
 
-    def outcome(self, budget: int, policy: SegmentPolicy, *, contacted: int = 0) -> BudgetOutcome:
+    def outcome(self, budget: int, policy: SegmentPolicy, *, passed_over: int = 0) -> BudgetOutcome:
         """Return what a number of contacts is expected to bring, of those who may be contacted.
 
         Between the stored points the curve is taken as straight, which never says more than there is: each customer
-        of the list has no more value at risk than the one before. Nor does it where some were contacted already: it is
+        of the list has no more value at risk than the one before. Nor does it where some are passed over: it is
         read on from behind as many as if they had been the first.
 
         Parameters
         ----------
         budget : int
         policy : SegmentPolicy
-        contacted : int
-            Customers of the list who were contacted of late.
+        passed_over : int
+            Customers of the list who were contacted of late, or whom a campaign holds out.
         """
         if not self.has_clv:
             there = self.segments["at_risk"].customers - self.held_out.customers
-            reached = min(budget, max(0, there - contacted))
+            reached = min(budget, max(0, there - passed_over))
             return BudgetOutcome(reached, None, None, cost=policy.contact_cost * reached)
         contacts, value = zip(*self.at_risk_curve, strict=True)
-        begin = min(contacted, contacts[-1])
+        begin = min(passed_over, contacts[-1])
         reached = min(budget, contacts[-1] - begin)
         before, after = np.interp([begin, begin + reached], contacts, value).tolist()
         value_at_risk = after - before

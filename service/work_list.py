@@ -12,6 +12,7 @@ from models.segments import SegmentPolicy
 from service.published_list import PublishedList, list_of_segment, read_page, read_whole_list
 from service.run_aggregates import BudgetOutcome
 from service.wanted import Wanted
+from store.campaign_assignments import held_members
 from store.contacts import count_recent
 from store.engine import Database
 from store.held_out import read_held_out
@@ -78,9 +79,12 @@ def read_work_page(
     )
     if asked.budget is None:
         return page, published, None
-    since = asked.contacted_since(published.policy)
-    contacted = 0 if since is None else count_recent(session, page.run.id, AT_RISK.name, since=since)
-    return page, published, published.aggregates.outcome(asked.budget, published.policy, contacted=contacted)
+    since, run_id = asked.contacted_since(published.policy), page.run.id
+    passed_over = 0 if since is None else count_recent(session, run_id, AT_RISK.name, since=since)
+    by_policy = read_held_out(session, published.policy.held_out_share)
+    by_campaigns = held_members(session, run_id, AT_RISK.name, as_of=asked.as_of)
+    passed_over += sum(key not in by_policy for key in by_campaigns)
+    return page, published, published.aggregates.outcome(asked.budget, published.policy, passed_over=passed_over)
 
 
 def read_whole_work_list(database: Database, asked: WorkListing) -> tuple[Iterator[ScoreRow], PublishedList]:

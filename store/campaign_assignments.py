@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import func, select, tuple_, update
+from sqlalchemy import and_, false, func, or_, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -22,7 +22,7 @@ from store.engine import Database
 from store.exceptions import StoreError
 from store.held_out import HeldOut
 from store.scores import require_published_run
-from store.tables import Campaign, CampaignAssignment, Customer, ScoringRun, SegmentListing
+from store.tables import Campaign, CampaignAssignment, Customer, Score, ScoringRun, SegmentListing
 
 __all__ = [
     "MOST_ASSIGNED",
@@ -35,6 +35,7 @@ __all__ = [
     "assign_segment",
     "held_by_campaigns",
     "held_customers",
+    "held_members",
     "list_assignments",
 ]
 
@@ -204,6 +205,26 @@ def held_by_campaigns(session: Session, customer_keys: Sequence[int], *, as_of: 
     return {
         key for key, of_customer in arms.items() if any(arm.is_held_out and as_of < arm.until for arm in of_customer)
     }
+
+
+def held_members(session: Session, run_id: int, segment: str, *, as_of: datetime) -> list[int]:
+    """Return which customers of a segment of a run campaigns hold out at an instant, of the last 100,000 assigned."""
+    # As `Arm.until` has it: of the few lengths that there are.
+    lengths = session.scalars(select(Campaign.outcome_days).distinct()).all()
+    counts = [
+        and_(Campaign.outcome_days == days, CampaignAssignment.assigned_at > as_of - timedelta(days=days + 1))
+        for days in lengths
+    ]
+    held = (
+        select(CampaignAssignment.customer_key)
+        .join(Campaign, Campaign.id == CampaignAssignment.campaign_id)
+        .where(CampaignAssignment.arm == Campaign.held_out_arm, or_(false(), *counts))
+        .order_by(CampaignAssignment.assigned_at.desc())
+        .limit(MOST_ASSIGNED)
+    )
+    members = select(Score.customer_key).where(Score.scoring_run_id == run_id, Score.customer_key.in_(held))
+    in_segment = (" " + Score.segments + " ").contains(f" {segment} ", autoescape=True)
+    return list(session.scalars(members.where(in_segment)))
 
 
 class Arm(NamedTuple):

@@ -107,6 +107,8 @@ def add_campaign(session: Session, new: NewCampaign, *, now: datetime) -> Campai
     if there is not None:
         asked = [name for name in _OWN if name not in new.left_open]
         differs = [name for name in asked if getattr(there, name) != getattr(new, name)]
+        if "assigned_at" not in new.left_open and there.assigned_at != new.assigned_at:
+            differs.append("assigned_at")
         if not differs and (there.held_out_share is None) != new.is_supplied:
             differs = ["way of assigning its customers"]
         if differs:

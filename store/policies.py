@@ -7,6 +7,7 @@ from itertools import chain
 from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from store.bulk_read import read_blocks
@@ -82,9 +83,10 @@ def read_cutoffs(session: Session, *, model_version: int, policy_version: int) -
 
 
 def write_cutoffs(session: Session, cutoffs: dict[str, Any], *, model_version: int, policy_version: int) -> None:
-    """Keep the cut-offs of a model under a policy; those already there stay."""
-    if session.get(SegmentCutoffs, (model_version, policy_version)) is None:
-        session.add(SegmentCutoffs(model_version=model_version, policy_version=policy_version, cutoffs=cutoffs))
+    """Keep the cut-offs of a model under a policy; those already there stay, and are to be read again."""
+    dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
+    found = {"model_version": model_version, "policy_version": policy_version, "cutoffs": cutoffs}
+    session.execute(dialect.insert(SegmentCutoffs).values(**found).on_conflict_do_nothing())
 
 
 def _newest(session: Session) -> SegmentPolicyVersion | None:

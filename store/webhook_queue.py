@@ -43,6 +43,9 @@ LEASE = timedelta(seconds=60)
 # Longer than all attempts at one delivery take, however late each is.
 FAILING_FOR = timedelta(hours=84)
 
+# Longer than attempts at one delivery are apart, unless the endpoint asks for more.
+_PAUSE = timedelta(hours=30)
+
 # So many are looked at to claim one, and then at a time: among them are those that wait for one of their customer.
 _CANDIDATES_A_PLACE, _CANDIDATES = 4, 200
 # What waits for one that is due itself, and will be claimed in a moment; its end brings them back before that.
@@ -251,10 +254,21 @@ def _note(session: Session, ended: Ended, *, now: datetime) -> None:
     elif endpoint.failing_since is None:
         endpoint.failing_since = ended.attempted_at
     elif endpoint.disabled_at is None and ended.attempted_at - endpoint.failing_since > FAILING_FOR:
-        why = f"It has taken nothing since {endpoint.failing_since:%Y-%m-%d %H:%M} UTC."
-        disable_endpoint(session, endpoint.id, why=why, now=now)
+        if ended.claimed.attempts > 0 or _was_tried(session, ended.claimed, since=ended.attempted_at - _PAUSE):
+            why = f"It has taken nothing since {endpoint.failing_since:%Y-%m-%d %H:%M} UTC."
+            disable_endpoint(session, endpoint.id, why=why, now=now)
+        else:
+            # Nothing was sent for so long that nobody knows how it was meanwhile.
+            endpoint.failing_since = ended.attempted_at
     if ended.disable is not None:
         disable_endpoint(session, endpoint.id, why=ended.disable, now=now)
+
+
+def _was_tried(session: Session, claimed: Claimed, *, since: datetime) -> bool:
+    """Whether an endpoint was sent anything else since an instant."""
+    delivery = WebhookDelivery
+    tried = select(delivery.id).where(delivery.endpoint_id == claimed.endpoint_id, delivery.id != claimed.delivery_id)
+    return session.scalar(tried.where(delivery.last_attempt_at > since).limit(1)) is not None
 
 
 def _tests(session: Session, ids: Sequence[int]) -> set[int]:

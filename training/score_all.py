@@ -81,13 +81,14 @@ def run_scoring(
     as_of = run.as_of or settings.as_of or now()
     snapshot = Snapshot.at(as_of, calendar)
     if stored is None:
-        cutoffs = _find_cutoffs(database, bundle, policy, snapshot, progress)
+        found = _find_cutoffs(database, bundle, policy, snapshot, progress)
+        of = {"model_version": version.version, "policy_version": policy_version}
         with database.write() as session:
-            policies.write_cutoffs(
-                session, cutoffs.to_dict(), model_version=version.version, policy_version=policy_version
-            )
-    else:
-        cutoffs = Cutoffs.from_dict(stored)
+            policies.write_cutoffs(session, found.to_dict(), **of)
+        with database.read() as session:
+            # Those of another run that was quicker, if there was one.
+            stored = policies.read_cutoffs(session, **of) or found.to_dict()
+    cutoffs = Cutoffs.from_dict(stored)
 
     part = RunPart(
         database_url=settings.database_url,

@@ -193,7 +193,7 @@ def _compare(database: Database, settings: Settings, *, now: datetime) -> timede
     """Compare one run whose horizon has passed with what came about; return after how long to look for another."""
     try:
         compared = compare_due(database, settings, now=now, most=1)
-    except (*MAY_PASS, *EXPECTED_ERRORS) as error:
+    except EXPECTED_ERRORS as error:
         _log.warning("comparison_failed", error=type(error).__name__, at=places(error))
         return _BETWEEN_COMPARISONS
     for run_id in compared:

@@ -72,7 +72,7 @@ def read_changes_by_query(
 @router.post("/score", responses=problems(400, 413, 415))
 def read_unseen_score(unseen: UnseenCustomer, database: OpenDatabase, hypotheses: TheHypotheses, turn: ATurn) -> Score:
     """Score a customer who is told whole, as if stored; nothing is."""
-    customer_id = unseen.customer_id.strip()
+    customer_id = unseen.customer_id
     events = [event.supposed() for event in unseen.events]
     with turn, database.read() as session:
         scored = hypotheses.unseen(session, customer_id, events, unseen.attributes)

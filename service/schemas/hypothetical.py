@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from service.hypothetical import MOST_EVENTS, SupposedEvent, WhatIf
 from service.parameters import CustomerId
 from service.schemas.changes import ChangeOut, changes_of
 from service.schemas.scores import Score
+from store.ingest.cells import as_id
+from store.ingest.rejections import CellError
 
 __all__ = ["EventIn", "UnseenCustomer", "WhatIfAnswer", "WhatIfRequest"]
 
@@ -55,6 +57,17 @@ class WhatIfRequest(BaseModel):
     )
 
 
+def _as_stored(customer_id: str) -> str:
+    """Return an id as it would be stored."""
+    try:
+        own_id = as_id(customer_id)
+    except CellError as error:
+        raise ValueError(f"expected an id; {customer_id[:100]!r} {error.reason}") from None
+    if own_id is None:
+        raise ValueError("expected an id that is not blank")
+    return own_id
+
+
 class UnseenCustomer(WhatIfRequest):
     """A whole customer whom nobody has stored, and who stays so."""
 
@@ -65,7 +78,9 @@ class UnseenCustomer(WhatIfRequest):
         },
     )
 
-    customer_id: CustomerId = Field(default="unseen", description="Any id: whoever has it in the store is not read.")
+    customer_id: Annotated[CustomerId, AfterValidator(_as_stored)] = Field(
+        default="unseen", description="Any id: whoever has it in the store is not read."
+    )
 
 
 class WhatIfAnswer(BaseModel):

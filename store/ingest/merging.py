@@ -144,8 +144,8 @@ class Merging:
 
     def _remove_scores(self, key: int) -> None:
         """Remove what runs say of a customer, and its places in their lists, each by its key."""
-        # Neither table has an index by customer; there are few runs.
-        runs = self._connection.scalars(select(ScoringRun.id)).all()
+        # Neither table has an index by customer; there are few runs of which not all has been, or is being, deleted.
+        runs = self._connection.scalars(select(ScoringRun.id).where(ScoringRun.is_pruned.is_(False))).all()
         of_customer = and_(Score.scoring_run_id.in_(runs), Score.customer_key == key)
         scores = self._connection.execute(select(Score.scoring_run_id, *_PLACED_BY).where(of_customer)).mappings().all()
         if scores:

@@ -85,6 +85,8 @@ def test_a_campaign_for_the_customers_at_risk_holds_a_share_out_and_is_made_once
     assert (made["segment"], made["outcome"], made["outcome_days"]) == ("at_risk", "purchase", 90)
     assert (made["held_out_arm"], made["is_assigned"]) == ("held_out", True)
     assert send(own_shop, "/v1/campaigns", body, 201)["assigned"]["stored"] == 0
+    again = body | {"assigned_at": "2023-12-01T00:00:00Z"}
+    assert "with another assigned_at" in send(own_shop, "/v1/campaigns", again, 409)["detail"]
     refused = send(own_shop, "/v1/campaigns", body | {"held_out_share": 0.4}, 409)
     assert refused["type"] == "urn:regulars:problem:campaign-exists"
     with own_shop.database.read() as session:
@@ -120,6 +122,10 @@ def test_whom_a_campaign_holds_out_is_told_and_marked_on_the_list_while_its_wind
     assert {each["arm"] for name, each in told.items() if name in out} == {"held_out"}
     assert 0 < len(out) < len(rows)
     assert {row["customer_id"] for row in listed(own_shop) if row["held_out"]} == out
+    within = own_shop.get("/v1/at-risk", budget=len(rows), limit=1000)
+    worth = [row["value_at_risk"] for row in within["rows"] if not row["held_out"]]
+    assert within["budget"]["contacts"] == len(worth) == len(rows) - len(out)
+    assert within["budget"]["value_at_risk"] <= sum(worth) * (1 + 1e-9)
     path_of_file = tmp_path / "list.csv"
     target = FileTarget(path_of_file)
     send_segment(own_shop.database, "at_risk", target, difference=False, thresholds={}, now=lambda: NOW)

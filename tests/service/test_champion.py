@@ -186,6 +186,30 @@ def test_a_refused_champion_is_not_tried_again_by_every_request(database: Databa
     assert str(bundles.directory) not in warning
 
 
+def test_a_refused_champion_is_tried_again_after_some_seconds_without_being_asked(
+    database: Database, bundles: Bundles
+) -> None:
+    register(database, bundles.first)
+    seconds = [0.0]
+    cache = BundleCache(bundles.directory, warm_up=warm_up, clock=lambda: seconds[0])
+    with database.read() as session:
+        cache.current(session)
+    folder = bundles.directory / bundles.second.folder
+    away = folder.with_name("away")
+    folder.rename(away)
+    try:
+        register(database, bundles.second)
+        with database.read() as session:
+            assert cache.current(session).version == 1
+    finally:
+        away.rename(folder)
+    with database.read() as session:
+        for at, version in ((9.9, 1), (10.0, 2)):
+            seconds[0] = at
+            assert cache.current(session).version == version
+        assert cache.warning(session) is None
+
+
 def test_a_process_that_begins_beside_a_damaged_champion_serves_the_one_before_and_says_so(
     own_shop: Shop, bundles: Bundles, serve: Callable[..., Shop]
 ) -> None:

@@ -181,6 +181,12 @@ def test_odd_json_is_an_answer(shop: Shop, content: bytes, status: int) -> None:
         assert answer.status_code == status, answer.text
 
 
+def test_an_id_is_read_as_it_would_be_stored(shop: Shop) -> None:
+    assert ask(shop, "/v1/score", customer_id=" 123.0 ", events=BOUGHT)["customer_id"] == "123"
+    blank = shop.client.post("/v1/score", json={"customer_id": " "})
+    assert (blank.status_code, "body.customer_id: expected an id" in blank.json()["detail"]) == (422, True)
+
+
 def test_of_nobody_nothing_is_supposed(shop: Shop) -> None:
     answer = shop.client.post("/v1/customers/nobody/what-if", json={})
     assert (answer.status_code, answer.json()["code"]) == (404, "unknown-customer")

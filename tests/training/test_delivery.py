@@ -201,6 +201,36 @@ def test_an_endpoint_that_takes_nothing_for_longer_than_all_attempts_last_is_dis
     assert statuses(database) == ["delivered", "delivered"]
 
 
+def test_what_failed_long_ago_with_nothing_sent_since_disables_no_endpoint(
+    database: Database, clock: Clock, there: Receiver
+) -> None:
+    add_customers(database, ["ada", "bob"])
+    add_endpoint(database, there.url)
+    there.answer = lambda *_: reply(500)
+    tell(database, 1, [1], at=clock.time)
+    for _ in range(MOST_ATTEMPTS):
+        deliver_all(database, clock)
+        clock.go_on(timedelta(hours=8))
+    for _ in range(30):
+        deliver_all(database, clock)
+        clock.go_on(timedelta(hours=1))
+    with database.write() as session:
+        # As if all attempts had been made within 84 hours.
+        endpoint = session.get_one(WebhookEndpoint, 1)
+        endpoint.disabled_at = endpoint.disabled_why = None
+        endpoint.failing_since = START
+    clock.go_on(timedelta(days=20))
+    tell(database, 1, [2], at=clock.time)
+    deliver_all(database, clock)
+    with database.read() as session:
+        endpoint = session.get_one(WebhookEndpoint, 1)
+    assert (endpoint.disabled_at, endpoint.failing_since) == (None, clock.time)
+    there.answer = lambda *_: reply(200)
+    clock.go_on(timedelta(hours=1))
+    deliver_all(database, clock)
+    assert statuses(database)[1] == "delivered"
+
+
 def test_one_success_begins_the_time_of_failing_anew(database: Database, clock: Clock, there: Receiver) -> None:
     add_customers(database, ["ada", "bob", "cy"])
     add_endpoint(database, there.url)

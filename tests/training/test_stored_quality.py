@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as sklearn_metrics
 from sqlalchemy import delete, select, update
+from sqlalchemy.exc import OperationalError
 
 from features.windows import Snapshot
 from store import quality
@@ -19,6 +20,7 @@ from store.tables import Customer, DriftReport, QualityReport, Score, ScoringRun
 from tests.shop import AS_OF, HORIZON_DAYS, N_CUSTOMERS, PROSPECTS, shop_log, shop_rows
 from tests.shop_databases import Shop
 from tests.training.stopping import StopAfter
+from training import worker
 from training.score_all import score_all
 from training.stored_comparison import comparisons
 from training.stored_quality import compare_due
@@ -253,6 +255,28 @@ def test_the_worker_deletes_no_run_before_all_that_are_due_are_compared(trained:
     later = trained.clock() + timedelta(days=2)
     # It begins with the scoring that was queued by the training, which is published instead of these.
     work(trained.database, settings, stop=StopAfter(6), now=lambda: later)
+    with trained.database.read() as session:
+        assert session.scalars(select(ScoringRun.id).where(ScoringRun.is_pruned)).all() == [run.id for run in due]
+    for run in due:
+        assert "auc" in _reports(trained, run)[CHURN].report
+
+
+def test_nothing_is_deleted_while_the_database_keeps_runs_from_being_compared(
+    trained: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    due = [_score(trained, THEN - timedelta(days=days)) for days in range(2)]
+    looks: list[int] = []
+
+    def away_at_first(*positional: Any, **named: Any) -> list[int]:
+        looks.append(1)
+        if len(looks) < 3:
+            raise OperationalError("SELECT", {}, Exception("the server closed the connection"))
+        return compare_due(*positional, **named)
+
+    monkeypatch.setattr(worker, "compare_due", away_at_first)
+    settings = trained.settings.model_copy(update={"run_retention_days": 1, "worker_poll_seconds": 0.01})
+    later = trained.clock() + timedelta(days=2)
+    work(trained.database, settings, stop=StopAfter(8), now=lambda: later)
     with trained.database.read() as session:
         assert session.scalars(select(ScoringRun.id).where(ScoringRun.is_pruned)).all() == [run.id for run in due]
     for run in due:

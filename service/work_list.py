@@ -12,7 +12,7 @@ from models.segments import SegmentPolicy
 from service.published_list import PublishedList, list_of_segment, read_page, read_whole_list
 from service.run_aggregates import BudgetOutcome
 from service.wanted import Wanted
-from store.campaign_assignments import held_members
+from store.campaign_arms import held_members
 from store.contacts import count_recent
 from store.engine import Database
 from store.held_out import read_held_out

@@ -13,7 +13,8 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from store.campaign_assignments import RefusedRow, arms_of, held_customers
+from store.campaign_arms import arms_of
+from store.campaign_assignments import RefusedRow, held_customers
 from store.campaigns import make_due
 from store.engine import Database
 from store.held_out import HeldOut

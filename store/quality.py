@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, delete, func, insert, select, text
+from sqlalchemy import Connection, delete, false, func, insert, select, text
 from sqlalchemy.orm import Session
 
 from store.bulk_read import read_blocks
@@ -44,7 +44,7 @@ FORECAST: Kind = "forecast"
 # The name of the one forecast.
 PURCHASES = "purchases"
 
-# More would be slow to read; a target that none of them has is in no model any more.
+# With figures. More would be slow to read; a target that none of them has is in no model any more.
 _REPORTS_LOOKED_AT = 100
 
 _KEPT = tuple(column.name for column in SupersededScore.__table__.columns)
@@ -220,15 +220,16 @@ def parts_done(session: Session) -> dict[int, set[tuple[str, str]]]:
 
 
 def latest_quality(session: Session) -> dict[tuple[str, str], QualityReport]:
-    """Return the newest comparison that gave figures, by kind and name, among the last few dozen runs compared.
+    """Return the newest comparison that gave figures, by kind and name, among the last hundred that did.
 
     Scores in hindsight prove nothing and are passed over.
     """
-    query = select(QualityReport).order_by(QualityReport.scoring_run_id.desc()).limit(_REPORTS_LOOKED_AT)
+    said = QualityReport.report
+    proves = said["not_comparable"].as_string().is_(None) & ~func.coalesce(said["in_hindsight"].as_boolean(), false())
+    query = select(QualityReport).where(proves).order_by(QualityReport.scoring_run_id.desc()).limit(_REPORTS_LOOKED_AT)
     found: dict[tuple[str, str], QualityReport] = {}
     for row in session.scalars(query):
-        if "not_comparable" not in row.report and not row.report.get("in_hindsight"):
-            found.setdefault((row.kind, row.name), row)
+        found.setdefault((row.kind, row.name), row)
     return found
 
 

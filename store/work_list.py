@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from sqlalchemy.orm import Session
 
-from store.campaign_assignments import held_by_campaigns
+from store.campaign_arms import held_by_campaigns
 from store.contacts import last_contacts
 from store.held_out import HeldOut
 

@@ -25,7 +25,8 @@ from service.schemas.campaigns import (
 )
 from service.schemas.contacts import ContactsIn, ContactsTakenOut, RowsTaken
 from store.api_keys import SEND_CONTACTS
-from store.campaign_assignments import Assigned, assign, assign_segment, list_assignments
+from store.campaign_arms import list_assignments
+from store.campaign_assignments import Assigned, assign, assign_segment
 from store.campaigns import add_campaign, find_campaign, list_campaigns, make_due
 from store.contacts import add_contacts
 from store.held_out import read_held_out

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from service.published_list import PublishedList, list_of_customers, read_published
 from service.sync.target import Row, SyncHead, Target
-from store.campaign_assignments import held_by_campaigns
+from store.campaign_arms import held_by_campaigns
 from store.engine import Database
 from store.held_out import read_held_out
 from store.listings import propensity_list

@@ -6,7 +6,7 @@ import csv
 import io
 from pathlib import Path
 
-from store.campaign_assignments import list_assignments
+from store.campaign_arms import list_assignments
 from store.lists import iterate_segment
 from tests.cli.conftest import At, Regulars
 

@@ -173,6 +173,24 @@ def test_reports_are_replaced_and_the_newest_that_has_figures_is_the_latest(data
         assert session.scalar(select(func.count()).select_from(QualityReport)) == 4
 
 
+def test_runs_without_figures_do_not_hide_the_newest_that_has_some(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quality, "_REPORTS_LOOKED_AT", 2)
+    first, *later = (publish_run(database, {}, as_of=NOW + timedelta(days=day)) for day in range(4))
+    reports: tuple[dict[str, Any], ...] = (
+        {"auc": 0.1, "in_hindsight": False},
+        {"not_comparable": "gone"},
+        {"auc": 0.9, "in_hindsight": True},
+        {"not_comparable": "gone"},
+    )
+    for run_id, report in zip((first, *later), reports, strict=True):
+        with database.write() as session:
+            quality.write_quality(session, run_id, {CHURN: report}, computed_at=NOW, known_until=NOW)
+    with database.read() as session:
+        assert [row.scoring_run_id for row in quality.latest_quality(session).values()] == [first]
+
+
 def test_completed_runs_come_newest_first_a_page_at_a_time(database: Database) -> None:
     numbers = [publish_run(database, {}) for _ in range(3)]
     waiting = queue_run(database)

@@ -21,7 +21,7 @@ from benchmarks.simulated_purchases import AS_OF
 from models.btyd.lifetimes_bridge import beta_geo_fitter, gamma_gamma_fitter
 from models.bundle import load_bundle
 from models.clv import DAYS_PER_YEAR
-from models.segments import SegmentPolicy
+from models.segment_policy import SegmentPolicy
 from store import registry
 
 __all__ = ["EVENTS", "SCORES", "ObviousScorer", "prepare"]

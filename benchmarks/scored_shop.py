@@ -30,7 +30,8 @@ from models.predictive import IDENTITY
 from models.propensity import LightGBMParams, PropensityModel
 from models.purchase_model import spent
 from models.scoring import score
-from models.segments import Cutoffs, SegmentPolicy
+from models.segment_policy import SegmentPolicy
+from models.segments import Cutoffs
 from models.simulation.period import DAY, Period
 from models.simulation.purchases import draw_orders, draw_traits
 from store import policies, registry

@@ -23,7 +23,7 @@ from features.windows import Snapshot
 from models.clv import ClvTerms
 from models.exceptions import ModelError
 from models.return_chart import ReturnLine, return_chart
-from models.segments import SegmentPolicy
+from models.segment_policy import SegmentPolicy
 from service.modelled_targets import targets_of_report
 from store import policies, registry
 from store.engine import Database

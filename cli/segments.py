@@ -9,7 +9,7 @@ import typer
 
 from cli.console import console, fail, now, opened
 from cli.tables import propensities_table, segments_table
-from models.segments import SegmentPolicy
+from models.segment_policy import SegmentPolicy
 from service.published_list import read_published
 from service.segment_rules import save_rate_in_words
 from store import policies, runs

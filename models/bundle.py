@@ -28,7 +28,8 @@ from models.model_inputs import ModelInputs
 from models.outlook import PurchaseOutlook
 from models.propensity import PropensityModel
 from models.purchase_model import BTYD_FEATURES, PURCHASE_FEATURES, PurchaseModel
-from models.segments import Cutoffs, SegmentPolicy
+from models.segment_policy import SegmentPolicy
+from models.segments import Cutoffs
 
 __all__ = ["Bundle", "TargetModel", "load_bundle", "save_bundle"]
 

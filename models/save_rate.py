@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from models.campaign_effect import CampaignEffect, SaveRate
-from models.segments import MeasuredSaveRate, SegmentPolicy
+from models.segment_policy import MeasuredSaveRate, SegmentPolicy
 
 __all__ = ["MIN_CUSTOMERS", "Verdict", "judge_save_rate", "with_measured"]
 

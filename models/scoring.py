@@ -23,7 +23,8 @@ from models.outlook import Outlook
 from models.purchase_timing import PURCHASE_DAYS
 from models.reason_texts import reason_texts
 from models.reasons import top_contributions
-from models.segments import SEGMENTS, Cutoffs, SegmentPolicy, assign_segments
+from models.segment_policy import SegmentPolicy
+from models.segments import SEGMENTS, Cutoffs, assign_segments
 
 __all__ = ["REASONS_KEPT", "Scores", "TargetScores", "score"]
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from models.campaign_effect import CampaignEffect
 from models.save_rate import judge_save_rate, with_measured
-from models.segments import SegmentPolicy
+from models.segment_policy import SegmentPolicy
 from service.schemas.campaigns import CampaignIn
 from service.schemas.contacts import ContactIn
 from store import policies, registry

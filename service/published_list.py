@@ -9,7 +9,8 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from features.targets import CHURN, Target
-from models.segments import SEGMENTS, Cutoffs, SegmentPolicy
+from models.segment_policy import SegmentPolicy
+from models.segments import SEGMENTS, Cutoffs
 from service.exceptions import UnknownSegmentError, UnknownTargetError
 from service.explained import ExplainedScore, explain, stored_columns
 from service.modelled_targets import targets_of_report

@@ -13,7 +13,8 @@ from typing import NamedTuple
 import numpy as np
 from sqlalchemy.orm import Session
 
-from models.segments import SEGMENTS, Cutoffs, SegmentPolicy
+from models.segment_policy import SegmentPolicy
+from models.segments import SEGMENTS, Cutoffs
 from service.bundle_cache import BundleCache
 from service.clock import Clock
 from service.exceptions import GoneReceiptError, ModelUnavailableError, UnknownReceiptError

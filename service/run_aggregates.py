@@ -9,7 +9,7 @@ from typing import Any, Literal, Self
 import numpy as np
 
 from models.clv_reasons import ClvReference
-from models.segments import SegmentPolicy
+from models.segment_policy import SegmentPolicy
 from store.tables import ScoringRun
 
 __all__ = [

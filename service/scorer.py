@@ -18,7 +18,8 @@ from features.windows import Snapshot
 from models.change_reasons import Change
 from models.score_changes import score_changes
 from models.scoring import Scores, score
-from models.segments import Cutoffs, SegmentPolicy
+from models.segment_policy import SegmentPolicy
+from models.segments import Cutoffs
 from service.bundle_cache import BundleCache, ServedModel
 from service.clock import Clock
 from service.exceptions import PeriodError

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from features.targets import CHURN, Target
-from models.segments import SEGMENTS, Cutoffs, SegmentPolicy
+from models.segment_policy import SegmentPolicy
+from models.segments import SEGMENTS, Cutoffs
 
 __all__ = ["TITLES", "rules_in_words", "save_rate_in_words"]
 

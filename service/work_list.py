@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from models.segments import SegmentPolicy
+from models.segment_policy import SegmentPolicy
 from service.published_list import PublishedList, list_of_segment, read_page, read_whole_list
 from service.run_aggregates import BudgetOutcome
 from service.wanted import Wanted

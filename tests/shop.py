@@ -17,7 +17,7 @@ from features.netting import NO_ORDER, NO_PRODUCT, ROW_ORDER, ROW_OTHER, RawEven
 from features.targets import CHURN, Target
 from features.windows import Snapshot
 from models.model_inputs import ModelInputs
-from models.segments import SegmentPolicy
+from models.segment_policy import SegmentPolicy
 from store.engine import Database
 from store.ingest import EventMapping, ingest_events
 from store.settings import Settings, load_settings

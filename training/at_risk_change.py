@@ -22,7 +22,8 @@ from features.rfm import Rfm
 from features.windows import Snapshot
 from models.clv import ClvTerms, discounted_clv
 from models.purchase_model import PURCHASE_FEATURES, PurchaseModel, spent
-from models.segments import SEGMENTS, SegmentPolicy, assign_segments, find_cutoffs
+from models.segment_policy import SegmentPolicy
+from models.segments import SEGMENTS, assign_segments, find_cutoffs
 from training.progress import Progress, silent
 from training.silences import Silences
 

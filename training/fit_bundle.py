@@ -16,7 +16,8 @@ from models.exceptions import ModelError
 from models.outlook import PurchaseOutlook
 from models.purchase_model import BTYD_FEATURES
 from models.scoring import score
-from models.segments import Cutoffs, SegmentPolicy, find_cutoffs
+from models.segment_policy import SegmentPolicy
+from models.segments import Cutoffs, find_cutoffs
 from store.settings import Settings
 from store.training_request import TrainingRequest
 from training.churn_window import resolved

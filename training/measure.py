@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from features.calendar import LocalCalendar
 from models.campaign_effect import ArmTally, CampaignEffect, measure_effect
 from models.save_rate import Verdict, judge_save_rate, with_measured
-from models.segments import SegmentPolicy
+from models.segment_policy import SegmentPolicy
 from store import policies, registry
 from store.campaign_outcomes import ArmOutcomes, read_outcomes
 from store.campaigns import adopt, find_campaign, write_effect, write_verdict

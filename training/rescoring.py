@@ -11,7 +11,8 @@ from features.calendar import LocalCalendar
 from features.windows import Snapshot
 from models.bundle import Bundle, load_bundle
 from models.scoring import score
-from models.segments import Cutoffs, SegmentPolicy
+from models.segment_policy import SegmentPolicy
+from models.segments import Cutoffs
 from store import policies, registry
 from store.customer_keys import customers_among
 from store.engine import Database

@@ -21,7 +21,8 @@ from features.calendar import LocalCalendar
 from features.windows import Snapshot
 from models.bundle import Bundle, load_bundle
 from models.scoring import score
-from models.segments import Cutoffs, SegmentPolicy
+from models.segment_policy import SegmentPolicy
+from models.segments import Cutoffs
 from store import scores
 from store.child_process import end_with_parent
 from store.engine import Database

@@ -14,7 +14,8 @@ from features.calendar import LocalCalendar
 from features.windows import Snapshot
 from models.bundle import Bundle, load_bundle
 from models.scoring import score
-from models.segments import Cutoffs, SegmentPolicy, find_cutoffs
+from models.segment_policy import SegmentPolicy
+from models.segments import Cutoffs, find_cutoffs
 from store import drivers as driver_reports
 from store import policies, quality, registry, runs, scores
 from store.engine import Database

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from features.calendar import LocalCalendar
 from features.targets import CHURN, DEFAULT_TARGETS, Target, TargetSet
 from models.bundle import save_bundle
-from models.segments import SegmentPolicy
+from models.segment_policy import SegmentPolicy
 from store import policies, registry, runs, target_sets
 from store.engine import Database
 from store.events import read_log

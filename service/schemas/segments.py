@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from models.segments import SegmentPolicy
+from models.segment_policy import SegmentPolicy
 from service.published_list import PublishedList
 from service.run_aggregates import SegmentTotals
 from service.schemas.of_run import RUN_EXAMPLE, OfRun, run_fields

@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import select
 
 from cli.main import app
-from models.segments import SEGMENTS, SegmentPolicy
+from models.segment_policy import SegmentPolicy
+from models.segments import SEGMENTS
 from store import policies, registry
 from store.scores import published_run
 from store.tables import ScoringRun

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from features.calendar import LocalCalendar
 from features.event_log import EventLog
 from features.netting import NO_ORDER, NO_PRODUCT, ROW_ORDER, RawEvents, net
-from models.segments import SegmentPolicy
+from models.segment_policy import SegmentPolicy
 from store.settings import load_settings
 from store.training_request import TrainingRequest
 from tests.conftest import shared_data

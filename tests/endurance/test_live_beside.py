@@ -17,7 +17,7 @@ from benchmarks.ingest_memory import write_rows
 from benchmarks.scored_shop import LATER, store_shop
 from benchmarks.simulated_purchases import AS_OF
 from models.bundle import save_bundle
-from models.segments import SegmentPolicy
+from models.segment_policy import SegmentPolicy
 from store import policies, registry
 from store.engine import Database
 from store.settings import Settings

@@ -9,7 +9,7 @@ import pytest
 
 from models.campaign_effect import ArmTally, CampaignEffect, measure_effect
 from models.save_rate import MIN_CUSTOMERS, judge_save_rate, with_measured
-from models.segments import SegmentPolicy
+from models.segment_policy import SegmentPolicy
 
 FIT: dict[str, Any] = {"segment": "at_risk", "outcome_event": None, "outcome_days": 90, "horizon_days": 90}
 

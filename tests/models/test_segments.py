@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.exceptions import InputError
-from models.segments import SEGMENTS, Cutoffs, MeasuredSaveRate, SegmentPolicy, assign_segments, find_cutoffs
+from models.segment_policy import MeasuredSaveRate, SegmentPolicy
+from models.segments import SEGMENTS, Cutoffs, assign_segments, find_cutoffs
 
 FREE = SegmentPolicy(contact_cost=0.0, max_share=1.0)
 

@@ -31,7 +31,8 @@ from models.predictive import IDENTITY
 from models.propensity import LightGBMParams, PropensityModel
 from models.purchase_model import BTYD_FEATURES, PurchaseModel
 from models.scoring import score
-from models.segments import Cutoffs, SegmentPolicy, find_cutoffs
+from models.segment_policy import SegmentPolicy
+from models.segments import Cutoffs, find_cutoffs
 from store import policies, registry
 from store.engine import Database
 from store.events import ORDER_COMPLETED, read_log

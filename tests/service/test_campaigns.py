@@ -12,7 +12,8 @@ from typing import Any, get_args
 import pytest
 from sqlalchemy import delete, func, select, update
 
-from models.segments import SEGMENTS, SegmentPolicy
+from models.segment_policy import SegmentPolicy
+from models.segments import SEGMENTS
 from service.list_answers import TOTAL_COUNT
 from service.schemas.campaigns import CampaignIn
 from service.sync.file_target import FileTarget

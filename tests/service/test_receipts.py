@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from sqlalchemy import delete, func, select, update
 
-from models.segments import SegmentPolicy
+from models.segment_policy import SegmentPolicy
 from service.exceptions import GoneReceiptError
 from service.receipts import Receipts
 from service.scorer import Scorer

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from features.targets import Target
-from models.segments import Cutoffs, SegmentPolicy
+from models.segment_policy import SegmentPolicy
+from models.segments import Cutoffs
 from service.explained import explain
 from service.modelled_targets import horizon_of, in_words, targets_of_report
 from service.segment_rules import rules_in_words

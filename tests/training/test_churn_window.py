@@ -10,7 +10,7 @@ import pytest
 
 from features.event_log import EventLog
 from models.clv import ClvTerms
-from models.segments import SegmentPolicy
+from models.segment_policy import SegmentPolicy
 from store.training_request import TrainingRequest
 from tests.data.cdnow import cdnow_log
 from tests.shop import Row, shop_log, to_log

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from models.bundle import save_bundle
-from models.segments import SegmentPolicy
+from models.segment_policy import SegmentPolicy
 from store.engine import Database
 from store.events import read_log
 from tests.shop import CHURN_TARGET, NOW, REQUEST, fill, shop_log, shop_rows, shop_settings, shop_training

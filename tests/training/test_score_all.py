@@ -14,7 +14,8 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import OperationalError
 
 from models.bundle_folder import BundleError
-from models.segments import SEGMENTS, SegmentPolicy
+from models.segment_policy import SegmentPolicy
+from models.segments import SEGMENTS
 from store import policies, runs
 from store.engine import Database
 from store.events import key_ranges

@@ -13,7 +13,8 @@ from features.targets import Target, TargetSet
 from features.windows import Snapshot
 from models.bundle import load_bundle, save_bundle
 from models.scoring import score
-from models.segments import SEGMENTS, SegmentPolicy
+from models.segment_policy import SegmentPolicy
+from models.segments import SEGMENTS
 from store.training_request import TrainingRequest
 from tests.shop import AS_OF, NOW, Row, shop_log, shop_rows, shop_settings, to_log
 from training.exceptions import TrainingError

@@ -14,7 +14,8 @@ from features.targets import CHURN, Target, TargetSet
 from features.windows import Snapshot
 from models.model_inputs import ModelInputs
 from models.scoring import score
-from models.segments import SEGMENTS, SegmentPolicy
+from models.segment_policy import SegmentPolicy
+from models.segments import SEGMENTS
 from store.engine import Database
 from store.ingest.labels import Labels
 from store.tables import Customer

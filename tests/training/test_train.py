@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import select
 
 from models.bundle import Bundle, load_bundle
-from models.segments import SegmentPolicy
+from models.segment_policy import SegmentPolicy
 from store import policies, registry
 from store.tables import ScoringRun, TrainingRun
 from store.training_request import TrainingRequest

@@ -7,7 +7,7 @@ segment and its drivers, and publishes all at once; the pipeline (`benchmarks.ob
 
     python -m benchmarks.score_all --customers 50000 --profile
 
-prints where our time goes instead.
+prints where our time goes instead, in one process.
 """
 
 from __future__ import annotations
@@ -45,9 +45,11 @@ def main() -> None:
         compare(_cases, description=__doc__, customers=1_000_000)
 
 
-def prepare_ours(folder: Path) -> Callable[[], int]:
-    """Open the shop in a folder; return what scores its customers, and their number."""
+def prepare_ours(folder: Path, *, processes: int | None = None) -> Callable[[], int]:
+    """Open the shop in a folder; return what scores its customers in so many processes, and their number."""
     database, settings = open_shop(folder), settings_of(folder)
+    if processes is not None:
+        settings = settings.model_copy(update={"scoring_processes": processes})
 
     def run() -> int:
         return score_all(database, settings, now=lambda: LATER).n_customers or 0
@@ -87,7 +89,7 @@ def _profiled(customers: int) -> Iterator[Case]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         store_shop(folder, customers)
-        run, profile = prepare_ours(folder), cProfile.Profile()
+        run, profile = prepare_ours(folder, processes=1), cProfile.Profile()
         run()  # compiles
         profile.runcall(run)
         pstats.Stats(profile, stream=sys.stdout).sort_stats("cumulative").print_stats(_STEPS_SHOWN)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
@@ -46,8 +47,16 @@ def serve(
     workers: Annotated[
         int, typer.Option("--workers", "--processes", min=1, help="How many processes answer, side by side.")
     ] = 1,
+    host: Annotated[str | None, typer.Option("--host", help="Address to serve on, instead of REGULARS_HOST.")] = None,
+    port: Annotated[
+        int | None, typer.Option("--port", min=1, max=65_535, help="Port to serve on, instead of REGULARS_PORT.")
+    ] = None,
 ) -> None:
     """Serve the API and the pages."""
+    # By the environment, since further processes go by that.
+    os.environ |= {
+        name: str(value) for name, value in (("REGULARS_HOST", host), ("REGULARS_PORT", port)) if value is not None
+    }
     # Closed again: the service opens it for itself.
     with opened() as (settings, database):
         refuse_without_keys(database, settings)
@@ -100,7 +109,7 @@ def _require_free(settings: Settings) -> None:
         try:
             probe.bind((settings.host, settings.port))
         except OSError as error:
-            fail(f"{settings.host}:{settings.port}: {error.strerror}. Choose another with REGULARS_PORT.")
+            fail(f"{settings.host}:{settings.port}: {error.strerror}. Choose another with --port, or REGULARS_PORT.")
 
 
 @contextmanager

@@ -140,6 +140,19 @@ _UNEXPECTED = _Kind(
     500, "unexpected", "Something went wrong here", "It is not the request's fault. The log has it under this id."
 )
 
+# What pydantic expected, by the type of its error, where its own words are about its insides.
+_EXPECTED: Mapping[str, str] = {
+    "extra_forbidden": "no such part",
+    "int_parsing": "an integer",
+    "int_parsing_size": "an integer of fewer digits",
+    "missing": "a value",
+    "string_pattern_mismatch": "text that matches {pattern}",
+    "string_too_long": "at most {max_length:,} characters",
+    "string_too_short": "{min_length:,} or more characters",
+    "too_long": "at most {max_length:,} entries",
+    "too_short": "{min_length:,} or more entries",
+}
+
 _HTTP_DETAILS: Mapping[int, str] = {
     400: "Expected a body of JSON in UTF-8; what came could not be read.",
     404: "There is nothing at this address. The API is described at /docs.",
@@ -247,16 +260,19 @@ def _invalid_part(item: Mapping[str, Any]) -> InvalidPart:
     >>> item = {"type": "", "loc": ("query", "limit"), "msg": "Input should be a valid integer", "input": "x"}
     >>> _invalid_part(item)
     InvalidPart(where='query.limit', expected='a valid integer', came="'x'")
+    >>> _invalid_part({"type": "too_long", "loc": ("body", "ids"), "ctx": {"max_length": 1, "actual_length": 2}})
+    InvalidPart(where='body.ids', expected='at most 1 entries', came='2')
     """
-    message = str(item["msg"]).removeprefix("Value error, ")
-    for opening in ("Input should be ", "Input should ", "expected "):
-        message = message.removeprefix(opening)
-    if item["type"] == "missing":
-        message, came = "a value", "nothing"
-    elif item["type"] == "extra_forbidden":
-        message, came = "no such part", _shown(item["input"])
+    kind, limits = item["type"], item.get("ctx", {})
+    came = "nothing" if kind == "missing" else _shown(item.get("input"))
+    if kind in _EXPECTED:
+        message = _EXPECTED[kind].format_map(limits)
     else:
-        came = _shown(item.get("input"))
+        message = str(item["msg"]).removeprefix("Value error, ")
+        for opening in ("Input should be ", "Input should ", "expected "):
+            message = message.removeprefix(opening)
+    if limits.get("actual_length") is not None:
+        came = f"{limits['actual_length']:,}"
     where = ".".join(str(part) for part in item["loc"])
     return InvalidPart(where=_printable(where)[:200], expected=_printable(message), came=came)
 

@@ -209,14 +209,20 @@ def test_serve_without_any_key_listens_on_loopback_only(
         assert f"REGULARS_HOST is {host}: without any key" in regulars("serve").complaint()
 
 
-def test_serve_says_that_a_port_is_in_use(regulars: Regulars, at: At, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("by_option", [False, True])
+def test_serve_says_that_a_port_is_in_use(
+    regulars: Regulars, at: At, monkeypatch: pytest.MonkeyPatch, by_option: bool
+) -> None:
     at("scored")
     monkeypatch.setenv("REGULARS_OPEN", "1")
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        monkeypatch.setenv("REGULARS_PORT", str(port))
-        told = regulars("serve", "--no-worker").complaint()
-    assert told == f"127.0.0.1:{port}: Address already in use. Choose another with REGULARS_PORT."
+        # Options come before settings.
+        monkeypatch.setenv("REGULARS_HOST", "::1" if by_option else "127.0.0.1")
+        monkeypatch.setenv("REGULARS_PORT", "1" if by_option else str(port))
+        options = ("--host", "127.0.0.1", "--port", str(port)) if by_option else ()
+        told = regulars("serve", "--no-worker", *options).complaint()
+    assert told == f"127.0.0.1:{port}: Address already in use. Choose another with --port, or REGULARS_PORT."
 
 
 def test_the_demo_refuses_a_database_of_other_data_and_another_as_of(

@@ -141,7 +141,11 @@ _UNEXPECTED = _Kind(
 )
 
 # What pydantic expected, by the type of its error, where its own words are about its insides.
+_AN_INSTANT = "an instant with its offset from UTC, such as 2026-03-01T00:00:00Z"
 _EXPECTED: Mapping[str, str] = {
+    "datetime_from_date_parsing": _AN_INSTANT,
+    "datetime_parsing": _AN_INSTANT,
+    "datetime_type": _AN_INSTANT,
     "extra_forbidden": "no such part",
     "int_parsing": "an integer",
     "int_parsing_size": "an integer of fewer digits",
@@ -149,6 +153,7 @@ _EXPECTED: Mapping[str, str] = {
     "string_pattern_mismatch": "text that matches {pattern}",
     "string_too_long": "at most {max_length:,} characters",
     "string_too_short": "{min_length:,} or more characters",
+    "timezone_aware": _AN_INSTANT,
     "too_long": "at most {max_length:,} entries",
     "too_short": "{min_length:,} or more entries",
 }

@@ -40,6 +40,8 @@ _TITLES = {
     "monetary_value": "mean value of a repeat purchase day",
     "p_alive": "chance of still being a customer by the purchases alone",
 }
+# Of the days since an event.
+_SINCE = ": days since"
 _WINDOW = re.compile(r" (\d+)d$")
 _COUNTED = frozenset(
     {"days", "purchase days", "orders", "items", "pieces", "products", "categories", "channels", "refunds"}
@@ -248,15 +250,17 @@ def _value(value: float, categories: Sequence[str] | None) -> Value:
 def _clause(feature: Feature, before: Value, now: Value, currency: str) -> str:
     title = _title(feature)
     was, is_now = (_written(feature, value, currency) for value in (before, now))
-    if was is None or is_now is None:
-        if was is not None:
-            return f"{title} was {was} and is not known any more"
-        return f"{title} is not known" if is_now is None else f"{title} is {is_now} and was not known before"
+    if now is not None and was is None:
+        return f"{feature.tell(now, currency)}, of which nothing was known before"
+    if is_now is None:
+        return f"{title} is not known" if was is None else f"{title} was {was} and is not known any more"
     return f"{title} stayed at {is_now}" if was == is_now else f"{title} went from {was} to {is_now}"
 
 
 def _title(feature: Feature) -> str:
     title = _TITLES.get(feature.name) or title_of(feature.name)
+    if title.endswith(_SINCE):
+        return f"days since {title.removesuffix(_SINCE)}"
     window = _WINDOW.search(title)
     if window is None:
         return title

@@ -43,6 +43,11 @@ class ChangeOut(BaseModel):
     sentence: str = Field(description="The reasons as a person would say them.")
 
 
+_NOTHING = (
+    "Nothing can be compared: no model judges the customer at both instants, and no purchase was known by the first."
+)
+
+
 class ChangesAnswer(BaseModel):
     """Why the scores of one customer moved between two instants, both by the model that serves now."""
 
@@ -89,6 +94,7 @@ class ChangesAnswer(BaseModel):
         description="By target, where its model judges the customer at both instants; and as `clv` where a purchase "
         "was known by the earlier one."
     )
+    note: str | None = Field(default=None, description="Why there are no changes; null where there are some.")
 
     @classmethod
     def of(cls, customer_id: str, movement: Movement) -> Self:
@@ -100,6 +106,7 @@ class ChangesAnswer(BaseModel):
             model_version=movement.model.version,
             currency=movement.model.bundle.currency,
             changes=changes_of(movement.changes, movement.before, movement.now),
+            note=None if movement.changes else _NOTHING,
         )
 
 

@@ -103,7 +103,7 @@ def test_the_reasons_of_a_classifier_sum_to_the_change_of_its_raw_margin() -> No
             "mean_order_value_90d",
             np.nan,
             20,
-            "mean order value in the last 90 days is USD 20.00 and was not known before",
+            "an order of the last 90 days was worth USD 20.00 on average, of which nothing was known before",
         ),
         (
             "mean_order_value_90d",
@@ -111,6 +111,13 @@ def test_the_reasons_of_a_classifier_sum_to_the_change_of_its_raw_margin() -> No
             np.nan,
             "mean order value in the last 90 days was USD 20.00 and is not known any more",
         ),
+        (
+            "event.newsletter_signup.days_since",
+            np.nan,
+            8,
+            "it has been 8 days since the customer last did “newsletter signup”, of which nothing was known before",
+        ),
+        ("event.newsletter_signup.days_since", 8, 20, "days since newsletter signup went from 8 to 20"),
         ("mean_order_value_90d", np.nan, np.nan, "mean order value in the last 90 days is not known"),
         ("orders", 2, 2, "orders stayed at 2"),
         ("feature_of_old", 1, 2, ""),
@@ -177,7 +184,7 @@ def test_a_first_repeat_purchase_makes_the_value_known() -> None:
     texts = [
         reason.text for reason in clv_change(PURCHASES, DEFAULT_TERMS, before=before, now=now, currency="USD").reasons
     ]
-    assert "mean value of a repeat purchase day is USD 25.00 and was not known before" in texts
+    assert "each day of repeat purchases came to USD 25.00 on average, of which nothing was known before" in texts
 
 
 def test_clv_changes_are_of_one_customer() -> None:

@@ -83,7 +83,9 @@ def test_an_odd_id_is_found_by_query(shop: Shop, customer_id: str) -> None:
 
 
 def test_of_a_prospect_nothing_can_be_compared(shop: Shop) -> None:
-    assert shop.get(f"/v1/customers/{PROSPECT}/changes", since=_QUARTER_AGO)["changes"] == {}
+    answer = shop.get(f"/v1/customers/{PROSPECT}/changes", since=_QUARTER_AGO)
+    assert answer["changes"] == {}
+    assert "no purchase was known" in answer["note"]
 
 
 @pytest.mark.parametrize(

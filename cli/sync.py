@@ -42,7 +42,10 @@ def sync(
             synced = send_segment(
                 database, segment, target, difference=difference, thresholds=thresholds, now=now, progress=progress
             )
-    told = ", ".join(f"{n:,} {action}" for action, n in sorted(synced.rows.items())) or "nothing to tell"
+    counted = [
+        f"{n:,} {'members' if action == 'member' and n != 1 else action}" for action, n in sorted(synced.rows.items())
+    ]
+    told = ", ".join(counted) or "nothing to tell"
     console.print(f"{told}; of scoring run {synced.scoring_run_id}, to {to}.", markup=False, soft_wrap=True)
     if synced.erased:
         console.print(

@@ -14,7 +14,7 @@ from tests.receivers import receiver
 def test_a_segment_is_sent_to_a_file_and_then_what_changed(regulars: Regulars, at: At, tmp_path: Path) -> None:
     at("scored")
     path = tmp_path / "list.ndjson"
-    assert "member; of scoring run 1" in regulars("sync", "at_risk", "--to", path).out
+    assert " members; of scoring run 1" in regulars("sync", "at_risk", "--to", path).out
     rows = [json.loads(line) for line in path.read_text().splitlines()]
     assert {row["action"] for row in rows} == {"member"}
     again = regulars("sync", "at_risk", "--to", path, "--difference", "--changed", "clv=1")
@@ -31,7 +31,7 @@ def test_an_address_is_sent_the_token_of_the_settings(regulars: Regulars, at: At
     at("scored")
     Path("regulars.env").write_text(f"REGULARS_SYNC_TOKEN={token}\n")
     with receiver() as there:
-        assert "member; of scoring run 1" in regulars("sync", "at_risk", "--to", there.url).out
+        assert " members; of scoring run 1" in regulars("sync", "at_risk", "--to", there.url).out
         assert {message.headers.get("authorization") for message in there.received} == {sent}
     assert (
         "Give a token by REGULARS_SYNC_TOKEN"

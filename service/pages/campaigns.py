@@ -10,6 +10,8 @@ from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse
 from markupsafe import Markup
 
+from features.calendar import LocalCalendar
+from features.windows import Snapshot
 from models.campaign_effect import ArmEffect, CampaignEffect, SaveRate
 from models.charts import rates_chart
 from service.deps import OpenDatabase, TheSettings
@@ -19,6 +21,7 @@ from service.parameters import CampaignId
 from service.segment_rules import TITLES
 from store.campaigns import find_campaign, list_campaigns
 from store.tables import Campaign
+from store.tables.base import from_microseconds
 
 __all__ = ["CampaignPage", "CampaignRow", "CampaignsPage", "router"]
 
@@ -66,8 +69,12 @@ class CampaignPage:
     ----------
     name, segment, outcome : str
         The last two in words.
-    assigned_at, as_of : datetime or None
-        From when outcomes count, and the instant that the effect speaks of; None before it is counted.
+    assigned_at : datetime
+        From when outcomes count.
+    first_at : datetime
+        When the first windows end, of those assigned then.
+    as_of : datetime or None
+        The instant that the effect speaks of; None before it is counted.
     held_out : ArmEffect or None
         None before it is counted.
     arms : tuple of ArmEffect
@@ -87,6 +94,7 @@ class CampaignPage:
     segment: str
     outcome: str
     assigned_at: datetime
+    first_at: datetime
     as_of: datetime | None
     held_out: ArmEffect | None
     arms: tuple[ArmEffect, ...]
@@ -128,12 +136,15 @@ def show_campaign(campaign_id: CampaignId, database: OpenDatabase, settings: The
     with database.read() as session:
         campaign = find_campaign(session, campaign_id)
     effect = None if campaign.effect is None else CampaignEffect.from_dict(campaign.effect)
+    calendar = LocalCalendar(settings.timezone)
+    first_end = Snapshot.at(campaign.assigned_at, calendar).after(campaign.outcome_days, calendar).as_of
     return render(
         CampaignPage(
             name=campaign.name,
             segment=_segment(campaign),
             outcome=_outcome(campaign),
             assigned_at=campaign.assigned_at,
+            first_at=from_microseconds(first_end),
             as_of=campaign.effect_as_of,
             held_out=None if effect is None else effect.held_out,
             arms=() if effect is None else effect.arms,

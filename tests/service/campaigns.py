@@ -18,9 +18,9 @@ __all__ = ["open_campaign"]
 _NAME = "Autumn <calls>"
 
 
-def open_campaign(database: Database, settings: Settings) -> int:
-    """Store a campaign of two arms and a held-out one, and count its effect; return its number."""
-    since = AS_OF - timedelta(days=90)
+def open_campaign(database: Database, settings: Settings, *, days_ago: int = 90) -> int:
+    """Store a campaign of two arms and a held-out one for 90 days, and count its effect; return its number."""
+    since = AS_OF - timedelta(days=days_ago)
     new = NewCampaign(
         name=_NAME, segment="at_risk", outcome_event=None, outcome_days=90, held_out_arm="none", assigned_at=since
     )

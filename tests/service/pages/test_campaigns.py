@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from service.pages.campaigns import CampaignPage, CampaignsPage
 from tests.service.campaigns import open_campaign
 from tests.service.conftest import Shop
 from tests.service.pages.conftest import Shown
+from tests.service.shop import AS_OF
 
 
 def test_without_campaigns_the_page_says_how_one_is_made(shown: Shown) -> None:
@@ -39,3 +42,14 @@ def test_a_campaign_is_shown_as_the_api_tells_it_and_its_name_is_escaped(own_sho
     assert "phone &amp; mail" in html
     assert "mail (130): " in str(page.chart)
     assert page.adoption == told["adoption"]["why"]
+
+
+def test_a_campaign_whose_windows_are_open_says_when_the_first_figures_come(own_shop: Shop, showing: object) -> None:
+    campaign_id = open_campaign(own_shop.database, own_shop.settings, days_ago=10)
+    ask: Shown = showing(own_shop)  # type: ignore[operator]
+    page, html = ask(f"/campaigns/{campaign_id}")
+    assert isinstance(page, CampaignPage)
+    assert page.chart is None
+    assert page.first_at == AS_OF + timedelta(days=80)
+    assert "The first figures can come after" in html
+    assert "130 still open" in html

@@ -51,5 +51,5 @@ def test_a_campaign_whose_windows_are_open_says_when_the_first_figures_come(own_
     assert isinstance(page, CampaignPage)
     assert page.chart is None
     assert page.first_at == AS_OF + timedelta(days=80)
-    assert "The first figures can come after" in html
+    assert "The first figures can come on" in html
     assert "130 still open" in html

@@ -177,8 +177,11 @@ class SegmentPolicy:
 
     @classmethod
     def from_toml(cls, text: str) -> Self:
-        """Read what `to_toml` gave, or part of it."""
+        """Read what `to_toml` gave, or part of it; nothing at all is refused."""
         try:
-            return cls.from_dict(tomllib.loads(text))
+            values = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
             raise InputError(f"segment policy: not TOML: {error}") from error
+        if not values:
+            raise InputError("segment policy: expected some of its keys, got none. What is left out takes its default.")
+        return cls.from_dict(values)

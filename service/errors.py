@@ -23,6 +23,7 @@ from service.exceptions import (
     BodyTooLargeError,
     BrokenGzipError,
     ForeignRequestError,
+    FutureScoresError,
     GoneReceiptError,
     IngestBusyError,
     ListFilterError,
@@ -110,6 +111,7 @@ _KINDS: Mapping[type[Exception], _Kind] = {
     WebhookTargetError: _Kind(400, "private-address", "Webhooks may not be sent there"),
     WebhookStateError: _Kind(409, "webhook-state", "The webhook or delivery is not in the state for that"),
     RejectedEventError: _Kind(422, "rejected-event", "An event can't be taken"),
+    FutureScoresError: _Kind(422, "future-scores", "Scores of the future can't be computed"),
     PeriodError: _Kind(422, "invalid-period", "The period can't be compared"),
     ListFilterError: _Kind(422, "invalid-filter", "What is wanted can't be asked for"),
     CursorError: _Kind(400, "invalid-cursor", "The cursor can't be used"),
@@ -231,6 +233,8 @@ def _problem(kind: _Kind, detail: str, errors: Sequence[InvalidPart] = ()) -> Pr
 
 
 def _http_problem(error: HTTPException, method: str) -> Problem:
+    if error.status_code == 413:
+        return _problem(_KINDS[BodyTooLargeError], _HTTP_DETAILS[413])
     phrase = HTTPStatus(error.status_code).phrase
     detail = _HTTP_DETAILS.get(error.status_code, error.detail)
     if error.status_code == 405:

@@ -118,6 +118,21 @@ class PeriodError(ServiceError):
         )
 
 
+class FutureScoresError(ServiceError):
+    """Scores are asked for of an instant that has not come.
+
+    Parameters
+    ----------
+    asked, latest : datetime
+    """
+
+    def __init__(self, asked: datetime, latest: datetime) -> None:
+        super().__init__(
+            f"Expected an instant up to {latest.isoformat()}, of which scores speak now; got {asked.isoformat()}, by "
+            "which nobody would have done anything for long."
+        )
+
+
 class RejectedEventError(ServiceError):
     """An event that somebody supposes can't be taken.
 

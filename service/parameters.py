@@ -55,7 +55,7 @@ _BUDGET = Query(
 _Contacts = Annotated[int, Field(ge=1, le=1_000_000_000)]
 
 CustomerId = Annotated[str, _ID]
-Line = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]*\S[^\x00-\x1f]*$")]
+Line = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]*[^\s\x00-\x1f][^\x00-\x1f]*$")]
 CustomerIdInPath = Annotated[
     CustomerId, Path(description="The business's own id; one with a slash goes into the query instead.")
 ]

@@ -7,8 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Response, status
 
 from service.access import needs
-from service.deps import Now, OpenDatabase
-from service.exceptions import ModelUnavailableError, UnknownRunError
+from service.deps import Now, OpenDatabase, TheScorer
+from service.exceptions import FutureScoresError, ModelUnavailableError, UnknownRunError
 from service.openapi import PROBLEMS, problems
 from service.parameters import RunId
 from service.schemas.runs import ScoringRequest, ScoringRunOut, TrainingRunOut
@@ -48,9 +48,11 @@ def read_training_run(run_id: RunId, database: OpenDatabase) -> TrainingRunOut:
 
 @router.post("/scoring-runs", status_code=status.HTTP_202_ACCEPTED, dependencies=_RUN, responses=_QUEUED)
 def queue_scoring_run(
-    request: Annotated[ScoringRequest, Body()], response: Response, database: OpenDatabase, now: Now
+    request: Annotated[ScoringRequest, Body()], response: Response, database: OpenDatabase, scorer: TheScorer, now: Now
 ) -> ScoringRunOut:
     """Queue a scoring of all customers with the champion; one that waits for the same already is answered instead."""
+    if request.as_of is not None and request.as_of > (latest := scorer.as_of()):
+        raise FutureScoresError(request.as_of, latest)
     with database.write() as session:
         if "champion" not in registry.aliases(session):
             raise ModelUnavailableError("No model has been trained and promoted yet. Queue a training run first.")

@@ -24,7 +24,7 @@ __all__ = [
 ]
 
 _PURCHASE = "purchase"
-_Arm = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f]*\S[^\x00-\x1f]*$")]
+_Arm = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f]*[^\s\x00-\x1f][^\x00-\x1f]*$")]
 _MOST_SUPPLIED = 50_000
 
 

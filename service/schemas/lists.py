@@ -200,7 +200,10 @@ class AtRiskList(CustomerList):
     value_at_risk: float | None = Field(
         description="Of the whole list, those held out too, in `currency`; null without clv."
     )
-    held_out_customers: int = Field(description="How many of the whole list are held out.")
+    held_out_customers: int = Field(
+        description="How many of the whole list the policy holds out; whom campaigns hold out besides, `held_out` of "
+        "the rows tells."
+    )
     held_out_value_at_risk: float | None = Field(description="Of these, in `currency`; null without clv.")
     held_out_share: float = Field(description="Share of customers who are held out, by the policy.")
     recent_contact_days: int = Field(

@@ -18,7 +18,12 @@ from numpy.typing import NDArray
 
 from store.ingest.rejections import CellError
 
-__all__ = ["Cells", "as_id", "as_json", "as_label", "as_number", "as_text"]
+__all__ = ["LARGEST_AMOUNT", "TOO_LARGE", "Cells", "as_amount", "as_id", "as_json", "as_label", "as_number", "as_text"]
+
+# Of pieces or of money, either way. Squares of sums of larger ones would leave the range of numbers, and one such order
+# would stop the scoring of everybody.
+LARGEST_AMOUNT = 1e12
+TOO_LARGE = f"too large; expected at most {LARGEST_AMOUNT:,.0f}"
 
 _LONGEST_LABEL = 255
 
@@ -125,6 +130,14 @@ def as_number(value: object) -> float | None:
     if not math.isfinite(number):
         raise CellError("number", "is not a finite number; expected digits with a decimal point, such as 1234.50")
     return number + 0.0  # -0.0 becomes 0.0: one value, one identity
+
+
+def as_amount(value: object) -> float | None:
+    """Return a number of pieces or of money, None if there is none."""
+    number = as_number(value)
+    if number is not None and abs(number) > LARGEST_AMOUNT:
+        raise CellError("number", f"is {TOO_LARGE}")
+    return number
 
 
 def as_json(value: object) -> str | None:

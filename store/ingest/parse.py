@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from store.event_rows import ORDER_COMPLETED, REFUND_EVENTS
 from store.ingest.canonical import CanonicalRows
-from store.ingest.cells import as_id, as_json, as_label, as_text
+from store.ingest.cells import LARGEST_AMOUNT, TOO_LARGE, as_id, as_json, as_label, as_text
 from store.ingest.chunks import Chunk
 from store.ingest.clock import Clock
 from store.ingest.currency import rate_of
@@ -113,9 +113,10 @@ class EventParser:
         value = rows.numbers(mapping.value)
         if mapping.unit_price is not None:
             unit_price = rows.numbers(mapping.unit_price)
-            with np.errstate(over="ignore"):
-                product = quantity * unit_price
-            rows.reject(np.isinf(product), mapping.unit_price, "number", "times the quantity is too large for a number")
+            product = quantity * unit_price
+            rows.reject(
+                np.abs(product) > LARGEST_AMOUNT, mapping.unit_price, "number", f"times the quantity is {TOO_LARGE}"
+            )
             value = np.where(np.isnan(value), product, value)
         return quantity, value
 
@@ -124,9 +125,8 @@ class EventParser:
         discount = np.full(len(rows), np.nan)
         for column in self._mapping.discounts:
             one = rows.numbers(column)
-            with np.errstate(over="ignore"):
-                discount = np.where(np.isnan(discount), one, discount + np.nan_to_num(one))
-            rows.reject(np.isinf(discount), column, "number", "makes the discount too large for a number")
+            discount = np.where(np.isnan(discount), one, discount + np.nan_to_num(one))
+            rows.reject(np.abs(discount) > LARGEST_AMOUNT, column, "number", f"makes the discount {TOO_LARGE}")
         return discount
 
     def _rates(self, rows: Screening, value: NDArray[np.float64], discount: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -134,9 +134,8 @@ class EventParser:
         if column is None:
             return np.ones(len(rows))
         rate = np.nan_to_num(rows.numbers(column, self._rate), nan=1.0)
-        with np.errstate(over="ignore"):
-            too_large = np.isinf(value * rate) | np.isinf(discount * rate)
-        rows.reject(too_large, column, "number", "makes the value too large for a number")
+        too_large = (np.abs(value * rate) > LARGEST_AMOUNT) | (np.abs(discount * rate) > LARGEST_AMOUNT)
+        rows.reject(too_large, column, "number", f"makes the value {TOO_LARGE}")
         return rate
 
     def _rate(self, value: object) -> float:

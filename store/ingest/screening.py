@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from store.ingest.cells import as_number
+from store.ingest.cells import as_amount
 from store.ingest.chunks import Chunk
 from store.ingest.rejections import CellError, Rejection
 from store.ingest.texts import Texts
@@ -64,8 +64,8 @@ class Screening:
         numbers[left] = [0 if number is None else number for number in converted]
         return numbers[cells.codes]
 
-    def numbers(self, column: str | None, convert: Callable[[Any], float | None] = as_number) -> NDArray[np.float64]:
-        """Convert a column to finite numbers; NaN where there is no column, no value, or a wrong one."""
+    def numbers(self, column: str | None, convert: Callable[[Any], float | None] = as_amount) -> NDArray[np.float64]:
+        """Convert a column to numbers, amounts by default; NaN where there is no column, no value, or a wrong one."""
         if column is None:
             return np.full(len(self), np.nan)
         codes, converted = self._converted(column, convert)

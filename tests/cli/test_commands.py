@@ -64,6 +64,7 @@ def test_train_as_of_speaks_of_an_earlier_day(regulars: Regulars, at: At) -> Non
 
 def test_score_publishes_and_shows_the_segments(regulars: Regulars, at: At) -> None:
     shop = at("trained")
+    assert "--as-of: expected an instant up to" in regulars("score", "--as-of", "2099-12-31").complaint()
     shown = regulars("score", "--as-of", "2024-06-01T12:00:00")
     assert shown.exit_code == 0, shown.err
     assert "1,502 customers scored as of 2024-06-01 12:00 UTC with version 1." in shown.out

@@ -25,6 +25,7 @@ def test_policy_survives_json_and_toml() -> None:
     [
         ("max_share = 0", "max_share: expected above 0 and at most 1, got 0"),
         ("save_rat = .1", "not TOML"),
+        ("# nothing", "expected some of its keys, got none"),
         ("save_rat = 0.1", "unknown save_rat; expected some of contact_cost"),
         ('save_rate = "high"', "expected a number for save_rate"),
         ("save_rate = true", "expected a number for save_rate"),

@@ -171,6 +171,8 @@ def test_windows_stay_open_until_what_is_stored_reaches_their_end(own_shop: Shop
         ({"outcome_days": 0}, "greater than or equal to 1"),
         ({"unknown": 1}, "no such part"),
         ({"name": "2024"}, "expected more than digits"),
+        ({"name": "a\0b"}, "name: expected text that matches"),
+        ({"name": "\0"}, "name: expected text that matches"),
         ({"assignment": [], "held_out_arm": "a", "held_out_share": 0.1}, "neither held_out_share nor most_customers"),
     ],
 )

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from store.tables import Base
+from store.ingest.cells import LARGEST_AMOUNT
+from store.tables import Base, Score
 from tests.service.conftest import Shop
-from tests.service.shop import AS_OF, ODD_IDS
+from tests.service.shop import AS_OF, NOW, ODD_IDS
+from training.score_all import score_all
 
 BOUGHT = [
     {
@@ -29,6 +31,7 @@ REFUND = {
     "properties": {"order_id": "o12", "products": [{"product_id": "ink", "quantity": 1, "price": 3}]},
 }
 VISIT = {"event": "Session Started", "occurred_at": (AS_OF - timedelta(days=1)).isoformat(), "channel": "web"}
+HUGE = {"event": "Order Completed", "properties": {"order_id": "q", "revenue": 1e160}}
 ATTRIBUTES = {"country": "Chile", "age": 41}
 HISTORIES: dict[str, list[dict[str, Any]]] = {
     "nothing": [],
@@ -150,6 +153,7 @@ def test_of_merged_ids_the_whole_history_counts(own_shop: Shop) -> None:
             "events.1.occurred_at",
         ),
         ({"events": [{"event": "Order Completed", "properties": {"products": 3}}]}, 422, "rejected-event", "events.0"),
+        ({"events": [HUGE]}, 422, "rejected-event", "revenue"),
         ({"events": [{"event": " "}]}, 422, "rejected-event", "events.0"),
         ({"attributes": {"age": 10**400}}, 422, "rejected-event", "attributes"),
         ({"events": [{"event": "x", "at": 1}]}, 422, "invalid-request", "body.events.0.at"),
@@ -162,6 +166,25 @@ def test_what_can_not_be_taken_is_told(shop: Shop, body: dict[str, Any], status:
         answer = shop.client.post(path, json=body)
         assert (answer.status_code, answer.json()["code"]) == (status, code)
         assert where in answer.json()["detail"]
+
+
+def test_the_largest_amounts_that_are_taken_are_scored_and_stop_nobody(own_shop: Shop) -> None:
+    largest = {"product_id": "pen", "price": LARGEST_AMOUNT}
+    orders: list[dict[str, Any]] = [
+        {**order, "properties": {"order_id": f"o{days}", "products": [{**largest, "quantity": sign}] * 50}}
+        for days, (order, sign) in enumerate(zip(BOUGHT, (1, 1, -1, 1), strict=True))
+    ]
+    supposed = ask(own_shop, "/v1/score", customer_id="rich", events=orders)
+    store(own_shop, "rich", orders, {})
+    score = own_shop.get("/v1/customers/rich/score")
+    assert score["clv"] == pytest.approx(supposed["clv"])
+    assert score["clv"] > LARGEST_AMOUNT
+    run = score_all(own_shop.database, own_shop.settings, now=lambda: NOW)
+    with own_shop.database.read() as session:
+        assert run.n_customers == session.scalar(
+            select(func.count()).select_from(Score).filter_by(scoring_run_id=run.id)
+        )
+    assert own_shop.get("/v1/customers/rich")["stored_score"]["clv"] == score["clv"]
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,8 @@ def test_a_scoring_run_is_queued_executed_by_a_worker_and_shown(own_shop: Shop) 
     assert response.status_code == 202
     location = response.headers["location"]
     assert response.json()["as_of"] == "2023-11-30T23:00:00Z"
+    future = own_shop.client.post("/v1/scoring-runs", json={"as_of": "2099-12-01T00:00:00Z"})
+    assert (future.status_code, future.json()["code"]) == (422, "future-scores")
     again = own_shop.client.post("/v1/scoring-runs", json={"as_of": "2023-11-30T23:00:00Z"})
     assert again.headers["location"] == location
     assert run_next(own_shop.database, own_shop.settings, now=lambda: datetime(2024, 1, 1, 10, tzinfo=UTC))

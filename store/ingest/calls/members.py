@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from store.ingest.cells import as_id, as_label, as_number
+from store.ingest.cells import as_amount, as_id, as_label, as_number
 from store.ingest.rejections import CellError
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "converted",
     "escaped",
     "if_readable",
+    "read_amount",
     "read_id",
     "read_label",
     "read_number",
@@ -85,14 +86,12 @@ def read_label(holder: Json, name: str, where: str = "") -> str | None:
 
 def read_number(holder: Json, name: str, where: str = "") -> float:
     """Return a finite number, also one that comes as text; NaN if there is none."""
-    value = holder.get(name)
-    if value is None:
-        return math.nan
-    try:
-        number = as_number(value)
-    except CellError as error:
-        raise MemberError(where + name, value, error.code, error.reason) from None
-    return math.nan if number is None else number
+    return _read(holder, name, where, as_number)
+
+
+def read_amount(holder: Json, name: str, where: str = "") -> float:
+    """Return a number of pieces or of money, as `read_number` does."""
+    return _read(holder, name, where, as_amount)
 
 
 def read_object(holder: Json, name: str, where: str = "") -> Json:
@@ -165,3 +164,14 @@ def _text_or_number(value: object) -> object:
     elif isinstance(value, bool) or not isinstance(value, (int, float)):
         raise CellError("text", "is neither a text nor a number")
     return value
+
+
+def _read(holder: Json, name: str, where: str, convert: Callable[[object], float | None]) -> float:
+    value = holder.get(name)
+    if value is None:
+        return math.nan
+    try:
+        number = convert(value)
+    except CellError as error:
+        raise MemberError(where + name, value, error.code, error.reason) from None
+    return math.nan if number is None else number

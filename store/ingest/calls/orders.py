@@ -10,9 +10,9 @@ import math
 from typing import NamedTuple
 
 from store.event_rows import ORDER_COMPLETED, ORDER_UPDATED, REFUND_EVENTS
-from store.ingest.calls.members import Json, MemberError, as_object, read_id, read_label, read_number
+from store.ingest.calls.members import Json, MemberError, as_object, read_amount, read_id, read_label
 from store.ingest.calls.told import Row
-from store.ingest.cells import as_number
+from store.ingest.cells import LARGEST_AMOUNT, TOO_LARGE, as_amount
 from store.ingest.currency import rate_of
 from store.ingest.rejections import CellError
 from store.settings import Settings
@@ -96,8 +96,8 @@ class EventRows:
             rate = rate_of(currency, self._settings)
         except CellError as error:
             raise MemberError(f"{_WHERE}currency", currency, error.code, error.reason) from error
-        if any(math.isinf(value * rate) for value in values):
-            raise MemberError(f"{_WHERE}currency", currency, "number", "makes the value too large for a number")
+        if any(abs(value * rate) > LARGEST_AMOUNT for value in values):
+            raise MemberError(f"{_WHERE}currency", currency, "number", f"makes the value {TOO_LARGE}")
         return rate
 
 
@@ -144,14 +144,14 @@ def _lines(products: list[object], default_quantity: float) -> list[_Line]:
 def _line(product: Json, path: str, default_quantity: float) -> _Line:
     where = f"{path}."
     product_id = read_id(product, "product_id", where) or read_id(product, "sku", where)
-    quantity, price = read_number(product, "quantity", where), read_number(product, "price", where)
+    quantity, price = read_amount(product, "quantity", where), read_amount(product, "price", where)
     if product_id is None and math.isnan(price):
         raise MemberError(path, product, "product", "names neither product_id nor sku nor price; expected one of them")
     if math.isnan(quantity):
         quantity = default_quantity
     value = quantity * price + 0.0  # -0.0 becomes 0.0, as in files
-    if math.isinf(value):
-        raise MemberError(f"{where}price", price, "number", "times the quantity is too large for a number")
+    if abs(value) > LARGEST_AMOUNT:
+        raise MemberError(f"{where}price", price, "number", f"times the quantity is {TOO_LARGE}")
     # Lists and objects are no name of a category, and no reason to refuse an order.
     told = product.get("category")
     category = None if isinstance(told, (dict, list)) else read_label(product, "category", where)
@@ -176,17 +176,17 @@ def _with_rest(lines: list[_Line], order_sum: float) -> list[_Line]:
 
 def _sum(properties: Json) -> float:
     """Return the sum of an order without shipping and tax, NaN if it is not told."""
-    revenue = read_number(properties, "revenue", _WHERE)
+    revenue = read_amount(properties, "revenue", _WHERE)
     if not math.isnan(revenue):
         return revenue
-    total = read_number(properties, "total", _WHERE)
+    total = read_amount(properties, "total", _WHERE)
     if math.isnan(total):
-        return read_number(properties, "value", _WHERE)
+        return read_amount(properties, "value", _WHERE)
     for name in ("shipping", "tax"):
-        part = read_number(properties, name, _WHERE)
+        part = read_amount(properties, name, _WHERE)
         total -= 0.0 if math.isnan(part) else part
-    if math.isinf(total):
-        raise MemberError(f"{_WHERE}total", None, "number", "less shipping and tax is too large for a number")
+    if abs(total) > LARGEST_AMOUNT:
+        raise MemberError(f"{_WHERE}total", None, "number", f"less shipping and tax is {TOO_LARGE}")
     return total
 
 
@@ -194,7 +194,7 @@ def _value(properties: Json) -> float:
     """Return what an event that is no order is worth: `value` or else `revenue`, NaN if neither is a finite number."""
     for name in ("value", "revenue"):
         try:
-            number = as_number(properties.get(name))
+            number = as_amount(properties.get(name))
         except CellError:
             # Any event may call something a value that is none, and keeps it among its properties.
             continue

@@ -93,10 +93,10 @@ def test_another_currency_is_converted_or_rejected(ingest: Ingest, database: Dat
 def test_quantity_times_unit_price_is_the_value_where_none_is_given(ingest: Ingest, database: Database) -> None:
     mapping = replace(LINES, unit_price="price")
     content = "who,at,order,product,quantity,value,price\n" + "".join(
-        f"anna,2024-01-05,o,p,{numbers}\n" for numbers in ("3,,1.5", "3,4,1.5", "1e300,,1e300")
+        f"anna,2024-01-05,o,p,{numbers}\n" for numbers in ("3,,1.5", "3,4,1.5", "1e9,,1e9", "1e13,,1", "1,-1e13,")
     )
     report = ingest(content, mapping)
-    assert report.rejected_by_code == {"number": 1}
+    assert report.rejected_by_code == {"number": 3}
     assert sorted(line[6] for line in stored_lines(database)) == [4.0, 4.5]
 
 
@@ -117,7 +117,7 @@ def test_categories_properties_and_discounts_are_kept(ingest: Ingest, database: 
 def test_several_discounts_are_summed_and_unknown_only_if_all_are(ingest: Ingest, database: Database) -> None:
     mapping = replace(LINES, product="off1", discounts=("off1", "off2", "off3"))
     content = "who,at,order,quantity,value,off1,off2,off3\n" + "".join(
-        f"anna,2024-01-05,o,1,9,{discounts}\n" for discounts in ("0.25,0.5,1", "2,,", ",,", "3,0,x", "1e308,1e308,0")
+        f"anna,2024-01-05,o,1,9,{discounts}\n" for discounts in ("0.25,0.5,1", "2,,", ",,", "3,0,x", "1e12,1e12,0")
     )
     report = ingest(content, mapping)
     assert report.rejected_by_code == {"number": 2}

@@ -133,7 +133,8 @@ WRONG = [
     ({"revenue": "free"}, "revenue", "free", "number"),
     ({"revenue": True}, "revenue", "True", "number"),
     ({"revenue": 10**400}, "revenue", "1" + "0" * 198 + "…", "number"),
-    ({"total": 1e308, "shipping": -1e308}, "total", None, "number"),
+    ({"revenue": 1e13}, "revenue", "10000000000000.0", "number"),
+    ({"total": 1e12, "shipping": -1e12}, "total", None, "number"),
     ({"products": "pen"}, "products", "pen", "products"),
     ({"products": {"sku": "a"}}, "products", "{…}", "products"),
     ({"products": [None] * 5_001}, "products", "[…]", "too_many"),
@@ -142,9 +143,9 @@ WRONG = [
     ({"products": [{"sku": "a"}, {"sku": "b", "price": "x"}]}, "products[1].price", "x", "number"),
     ({"products": [{"sku": "a", "quantity": [2]}]}, "products[0].quantity", "[…]", "number"),
     ({"products": [{"sku": False}]}, "products[0].sku", "False", "text"),
-    ({"products": [{"price": 1e300, "quantity": 1e300}]}, "products[0].price", "1e+300", "number"),
+    ({"products": [{"price": 1e9, "quantity": 1e9}]}, "products[0].price", "1000000000.0", "number"),
     ({"products": [{"sku": "a", "category": "x" * 300}]}, "products[0].category", "x" * 199 + "…", "text"),
-    ({"value": 1e300, "currency": "EUR"}, "currency", "EUR", "number"),
+    ({"value": 1e6, "currency": "EUR"}, "currency", "EUR", "number"),
     ({"value": 1, "currency": ["EUR"]}, "currency", "[…]", "text"),
 ]
 
@@ -154,8 +155,6 @@ def test_what_is_wrong_in_an_order_is_named_by_its_path(
     properties: dict[str, Any], path: str, value: str | None, code: str
 ) -> None:
     settings = load_settings(currency_rates={"EUR": 1e8 + 0.5})
-    if "currency" in properties and properties["value"] == 1e300:
-        properties = {**properties, "value": 1e308}
     calls = track("Order Completed", properties, settings)
     assert rejected(calls) == [(0, f"properties.{path}", value, code)]
     assert len(calls.rows) == 0

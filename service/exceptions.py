@@ -31,6 +31,7 @@ __all__ = [
     "BodyTooLargeError",
     "BrokenGzipError",
     "ForeignRequestError",
+    "FutureScoresError",
     "GoneReceiptError",
     "IngestBusyError",
     "ListFilterError",
